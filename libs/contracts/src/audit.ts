@@ -1,0 +1,1 @@
+export * from './gen/flotilla/audit/v1/audit_pb.ts';

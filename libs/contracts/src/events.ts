@@ -1,0 +1,1 @@
+export * from './gen/flotilla/events/v1/changes_pb.ts';

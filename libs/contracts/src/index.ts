@@ -1,0 +1,3 @@
+export { type CapturedTable, type ContractEvent, capturedTables, events, type Topic, topics } from './catalog.ts';
+export { type MethodRules, methodRules, permissions, registry, services } from './methods.ts';
+export { withoutPrivateFields } from './private-fields.ts';

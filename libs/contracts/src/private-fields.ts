@@ -1,0 +1,29 @@
+import { clone, type DescMessage, getOption, type MessageShape } from '@bufbuild/protobuf';
+import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
+import { personal, secret } from './gen/flotilla/options/v1/options_pb.ts';
+
+/** A copy without the fields that the contract calls secret or personal, at any depth: what may go onto a topic or into a log. */
+export function withoutPrivateFields<Desc extends DescMessage>(
+  schema: Desc,
+  message: MessageShape<Desc>,
+): MessageShape<Desc> {
+  const copy = clone(schema, message);
+  strip(reflect(schema, copy));
+  return copy;
+}
+
+function strip(message: ReflectMessage): void {
+  for (const field of message.fields) {
+    if (getOption(field, secret) || getOption(field, personal)) {
+      message.clear(field);
+      continue;
+    }
+    if (!message.isSet(field)) continue;
+    if (field.fieldKind === 'message') strip(message.get(field));
+    else if (field.fieldKind === 'list' && field.listKind === 'message') {
+      for (const item of message.get(field)) strip(item as ReflectMessage);
+    } else if (field.fieldKind === 'map' && field.mapKind === 'message') {
+      for (const [, item] of message.get(field)) strip(item as ReflectMessage);
+    }
+  }
+}

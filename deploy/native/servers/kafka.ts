@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exchange } from '../exchange.ts';
+import type { ServerDefinition, ServerPlace } from '../server-definition.ts';
+
+const java = [
+  '/usr/bin/java',
+  '-Xms256m',
+  '-Xmx512m',
+  '-XX:+UseSerialGC',
+  '-Dlog4j2.configurationFile=/state/log4j2.properties',
+  '-cp',
+  '/part/jars/*',
+];
+
+export const kafka: ServerDefinition = {
+  kind: 'kafka',
+  part: 'kafka',
+  stopSignal: 'SIGTERM',
+  url: ({ port }) => `127.0.0.1:${port}`,
+
+  async prepare(place, run) {
+    const { stateDir } = place;
+    await writeFile(join(stateDir, 'log4j2.properties'), logging);
+    await writeFile(join(stateDir, 'server.properties'), properties(place, '/state/data'));
+    if (existsSync(join(stateDir, 'data'))) return;
+    await rm(join(stateDir, 'data.new'), { recursive: true, force: true });
+    await mkdir(join(stateDir, 'data.new'));
+    await writeFile(join(stateDir, 'format.properties'), properties(place, '/state/data.new'));
+    const clusterId = randomBytes(16).toString('base64url');
+    await run([...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', '/state/format.properties']);
+    await rm(join(stateDir, 'format.properties'));
+    await rename(join(stateDir, 'data.new'), join(stateDir, 'data'));
+  },
+
+  argv: () => [...java, 'kafka.Kafka', '/state/server.properties'],
+
+  /** The broker answers requests only after it has registered with the controller. */
+  async isReady({ port }) {
+    const correlation = 7_400;
+    const request = Buffer.alloc(14);
+    request.writeInt32BE(10, 0);
+    request.writeInt16BE(18, 4); // ApiVersions, version 0
+    request.writeInt32BE(correlation, 8);
+    request.writeInt16BE(-1, 12); // no client id
+    const reply = await exchange(port, request);
+    return reply.length >= 8 && reply.readInt32BE(4) === correlation;
+  },
+};
+
+/** One node is broker and controller. Every internal topic has one replica, or groups would stall silently. */
+function properties({ port, secondPort, settings }: ServerPlace, dataDir: string): string {
+  const entries = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${secondPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${secondPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'log.dirs': dataDir,
+    'auto.create.topics.enable': 'false',
+    'group.initial.rebalance.delay.ms': '0',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '8',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '4',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'share.coordinator.state.topic.num.partitions': '4',
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    ...settings,
+  };
+  return Object.entries(entries)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+const logging = `status = warn
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %-5p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+logger.server.name = kafka.server
+logger.server.level = info
+logger.config.name = kafka.server.KafkaConfig
+logger.config.level = warn
+`;

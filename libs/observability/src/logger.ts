@@ -1,0 +1,59 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { redacted } from './redaction.ts';
+import { currentTraceparent, traceIdOf } from './traceparent.ts';
+
+export type { Logger };
+
+/** From the loudest to none. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** One of {@link logLevels}. */
+export type LogLevel = (typeof logLevels)[number];
+
+/** What a logger is made with. */
+export interface LoggerOptions {
+  readonly service: string;
+  readonly level: LogLevel;
+  /** Standard output unless a test wants to read along. */
+  readonly destination?: DestinationStream;
+}
+
+/**
+ * One JSON object a line, with the trace id of the running call. Values under names that sound like secrets are
+ * replaced at any depth; of errors only name, message, codes, stack and causes are kept, for drivers put row values
+ * into the rest.
+ */
+export function createLogger({ service, level, destination }: LoggerOptions): Logger {
+  return pino(
+    {
+      level,
+      base: { service },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: redacted },
+      // Bindings of children do not pass the formatter above.
+      redact: { paths: secretBindings, censor: '[redacted]' },
+      serializers: { err: describeError, error: describeError },
+      mixin: () => {
+        const traceparent = currentTraceparent();
+        return traceparent === undefined ? {} : { traceId: traceIdOf(traceparent) };
+      },
+    },
+    destination ?? pino.destination({ dest: 1, sync: false }),
+  );
+}
+
+const secretBindings = ['authorization', 'password', 'secret', 'token', 'key', 'apiKey', 'credential', 'cookie'];
+
+function describeError(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return redacted({ value: error }).value;
+  const { name, message, stack, cause } = error;
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  return {
+    name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(reason !== undefined && { reason }),
+    stack,
+    ...(cause !== undefined && depth < 5 && { cause: describeError(cause, depth + 1) }),
+  };
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Context,
+  context,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { parseTraceParent } from '@opentelemetry/core';
+
+/** The W3C `traceparent` of the running call; none outside of one. */
+export function currentTraceparent(): string | undefined {
+  const span = trace.getSpanContext(context.active());
+  if (span === undefined || !isSpanContextValid(span)) return undefined;
+  return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+/** A `traceparent` that begins a new trace. */
+export function newTraceparent(): string {
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+}
+
+/** The 32 hex digits of the trace. */
+export function traceIdOf(traceparent: string): string {
+  return traceparent.slice(3, 35);
+}
+
+/**
+ * Runs `work` inside a span that continues `traceparent`; none or a malformed one begins a new trace. Everything that
+ * `work` awaits sees it by {@link currentTraceparent}.
+ */
+export function withTraceparent<T>(traceparent: string | undefined, spanName: string, work: () => T): T {
+  propagateAcrossAwaits();
+  const span = trace.getTracer('flotilla').startSpan(spanName, { kind: SpanKind.SERVER }, remoteContext(traceparent));
+  return context.with(trace.setSpan(context.active(), span), () => {
+    let pending = false;
+    try {
+      const result = work();
+      if (result instanceof Promise) {
+        pending = true;
+        return result
+          .catch((error: unknown) => {
+            span.setStatus({ code: SpanStatusCode.ERROR });
+            throw error;
+          })
+          .finally(() => span.end()) as T;
+      }
+      return result;
+    } finally {
+      if (!pending) span.end();
+    }
+  });
+}
+
+let propagating = false;
+
+/** OpenTelemetry's context is global by nature; the first user of it makes it survive `await`. */
+export function propagateAcrossAwaits(): void {
+  if (propagating) return;
+  propagating = true;
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+}
+
+function remoteContext(traceparent: string | undefined): Context {
+  const parsed = (traceparent && parseTraceParent(traceparent)) || parseTraceParent(newTraceparent());
+  return parsed === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parsed, isRemote: true });
+}

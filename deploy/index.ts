@@ -1,5 +1,10 @@
+export { databasePrefix, describeFleet, type FleetShape, grpcServices, portOffsets } from './fleet.ts';
+export type { FleetProcess, Health, Program, Surroundings } from './fleet-process.ts';
 export { installed, type NativePart } from './native/install.ts';
-export { freePort } from './native/ports.ts';
+export { freePort, isFree } from './native/ports.ts';
+export { runInRoot } from './native/sandbox.ts';
 export { type Exit, type RunningServer, type ServerOptions, startServer } from './native/server.ts';
 export type { ServerKind } from './native/server-definition.ts';
 export { startTestServers, type TestServers } from './native/test-servers.ts';
+export { nativeSurroundings } from './native-surroundings.ts';
+export { type FleetSecrets, openSecrets } from './secrets.ts';

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { installed } from './install.ts';
 
 /** A program of the Debian root with the folders that it sees. */
 export interface SandboxedCommand {
@@ -52,4 +54,19 @@ export function spawnSandboxed({ root, stateDir, partDir, argv, env, output }: S
     return /"child-pid":\s*(\d+)/.exec(info)?.[1];
   });
   return { sandbox, programPid: programPid.then((pid) => (pid === undefined ? undefined : Number(pid))) };
+}
+
+/** Runs a program of the Debian root in the foreground, on the caller's terminal. Resolves to its exit code. */
+export async function runInRoot(argv: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  const root = join(await installed('root'), 'rootfs');
+  const view = ['--ro-bind', root, '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp', '--tmpfs', '/state'];
+  const isolation = ['--unshare-user', '--uid', '1000', '--gid', '1000', '--unshare-pid', '--die-with-parent'];
+  const child = spawn('bwrap', [...isolation, ...view, '--chdir', '/state', ...argv], {
+    stdio: 'inherit',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/state', LANG: 'C.UTF-8', ...env },
+  });
+  return await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? 1));
+  });
 }

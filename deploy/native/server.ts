@@ -35,6 +35,8 @@ export interface ServerOptions {
   readonly onOutput?: (chunk: Buffer) => void;
   /** How long the server may take until it answers. */
   readonly readyTimeoutMs?: number;
+  /** Gives up starting, and ends what was begun. */
+  readonly signal?: AbortSignal;
 }
 
 /** A server that answered at least once. It dies with the process that started it. */
@@ -49,6 +51,8 @@ export interface RunningServer {
   readonly url: string;
   /** Settles when the present process ends. */
   readonly exited: Promise<Exit>;
+  /** Whether it answers now. */
+  isReady(): Promise<boolean>;
   /** Sends a signal, SIGKILL by default; a SIGKILL resolves when the process and all its children are gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Orderly end; SIGKILL after 20 s. Harmless when it has ended. */
@@ -88,6 +92,7 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
     get exited() {
       return current.exited;
     },
+    isReady: () => definition.isReady(place).catch(() => false),
     async kill(signal = 'SIGKILL') {
       signalProcess(current.pid, signal);
       if (signal === 'SIGKILL') await current.exited;
@@ -126,6 +131,7 @@ async function startOnce(
     if (code !== 0) throw new Error(`${argv[0]} failed for ${definition.kind}:\n${await printed()}`);
   });
 
+  options.signal?.throwIfAborted();
   const { started, exited, printed } = spawnHere(definition.argv(place));
   const pid = await started.programPid;
   let ended = false;
@@ -133,12 +139,13 @@ async function startOnce(
     ended = true;
   });
   const deadline = performance.now() + (options.readyTimeoutMs ?? 90_000);
-  while (pid !== undefined && !ended && performance.now() < deadline) {
+  while (pid !== undefined && !ended && performance.now() < deadline && options.signal?.aborted !== true) {
     if (await definition.isReady(place).catch(() => false)) return { pid, exited };
     await delay(50);
   }
   if (pid !== undefined && !ended) signalProcess(pid, 'SIGKILL');
   await exited;
+  options.signal?.throwIfAborted();
   throw new Error(`${definition.kind} did not become ready on port ${place.port}:\n${await printed()}`);
 }
 

@@ -6,3 +6,5 @@ import { contractImage } from './gen/contract-image.ts';
 export function documentedContract(): FileRegistry {
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.from(contractImage, 'base64')));
 }
+
+export { type Commented, commentOf } from './comments.ts';

@@ -40,4 +40,6 @@ export function readConfig(env: NodeJS.ProcessEnv): CliConfig {
 }
 
 /** The configuration of this command. */
-export const config = readConfig(process.env);
+export function loadConfig(): CliConfig {
+  return readConfig(process.env);
+}

@@ -10,7 +10,7 @@ export interface CommandResult {
 
 export interface CommandOptions {
   readonly cwd: string;
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
   /** Shows the output while it comes, beside keeping it. */
   readonly onLine?: (line: string) => void;
@@ -24,7 +24,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const child = spawn(command, argv, {
     cwd: options.cwd,
-    env: options.env ?? process.env,
+    env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own process group, so that the end reaches its children too.
     detached: true,

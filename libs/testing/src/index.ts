@@ -1,0 +1,8 @@
+export {
+  type ModelReply,
+  type ModelRequest,
+  type ModelScript,
+  modelReplies,
+  type ScriptedModel,
+  startScriptedModel,
+} from './scripted-model.ts';

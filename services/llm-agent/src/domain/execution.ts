@@ -1,0 +1,75 @@
+import { AppError } from '@flotilla/errors';
+import type { JsonValue } from './output-schema.ts';
+
+export type ExecutionStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
+export type FinalStatus = Exclude<ExecutionStatus, 'pending' | 'running'>;
+
+export interface Execution {
+  readonly id: string;
+  readonly agentId: string;
+  readonly agentVersion: number;
+  readonly status: ExecutionStatus;
+  readonly prompt: string;
+  readonly response: string;
+  readonly output: JsonValue | undefined;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly latencyMs: number | undefined;
+  readonly costUsd: string | undefined;
+  readonly errorReason: string;
+  readonly errorMessage: string;
+  readonly attempts: number;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly startedAt: Date | undefined;
+  readonly completedAt: Date | undefined;
+}
+
+/** How an execution ended. */
+export type Ending =
+  | { readonly status: 'completed'; readonly response: string; readonly output: JsonValue | undefined }
+  | { readonly status: 'failed' | 'cancelled' | 'timeout'; readonly reason: string; readonly message: string };
+
+/** One call at a provider, as the ledger keeps it. */
+export interface ProviderAttempt {
+  readonly id: string;
+  readonly executionId: string;
+  readonly attempt: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly status: 'started' | 'succeeded' | 'failed' | 'unknown';
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly costUsd: string | undefined;
+  readonly errorReason: string;
+  readonly startedAt: Date;
+  readonly completedAt: Date | undefined;
+}
+
+export function isFinished(status: ExecutionStatus): status is FinalStatus {
+  return status !== 'pending' && status !== 'running';
+}
+
+/** The execution after its end. An execution ends once: a second ending is a defect of the caller. */
+export function finish(
+  execution: Execution,
+  ending: Ending,
+  spent: { promptTokens: number; completionTokens: number; costUsd: string | undefined; attempts: number },
+  now: Date,
+): Execution {
+  if (isFinished(execution.status)) {
+    throw new AppError('failed_precondition', 'EXECUTION_FINISHED', 'The execution is finished already.');
+  }
+  const answer =
+    ending.status === 'completed'
+      ? { response: ending.response, output: ending.output, errorReason: '', errorMessage: '' }
+      : { response: '', output: undefined, errorReason: ending.reason, errorMessage: ending.message };
+  return {
+    ...execution,
+    ...answer,
+    ...spent,
+    status: ending.status,
+    latencyMs: Math.max(0, now.getTime() - execution.createdAt.getTime()),
+    completedAt: now,
+  };
+}

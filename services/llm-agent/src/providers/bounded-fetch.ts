@@ -1,0 +1,29 @@
+export class ResponseTooLarge extends Error {
+  constructor(limit: number) {
+    super(`The answer is larger than ${limit} bytes.`);
+  }
+}
+
+/** Around each piece of an answer the protocol puts some hundred bytes. */
+const wireBytesPerAnswerByte = 64;
+const maxErrorBytes = 1024 * 1024;
+
+/** `fetch` that follows no redirect (it would carry the key away) and stops reading what can be no answer any more. */
+export function boundedFetch(maxAnswerBytes: number): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, { ...init, redirect: 'error' });
+    if (response.body === null) return response;
+    const limit = response.ok ? maxAnswerBytes * wireBytesPerAnswerByte : maxErrorBytes;
+    let bytes = 0;
+    const bounded = response.body.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          bytes += chunk.byteLength;
+          if (bytes > limit) controller.error(new ResponseTooLarge(maxAnswerBytes));
+          else controller.enqueue(chunk);
+        },
+      }),
+    );
+    return new Response(bounded, response);
+  };
+}

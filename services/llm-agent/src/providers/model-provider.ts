@@ -1,0 +1,56 @@
+import type { AgentParameters } from '../domain/agent.ts';
+import type { JsonObject } from '../domain/output-schema.ts';
+
+export interface Message {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface ModelCall {
+  readonly model: string;
+  readonly messages: readonly Message[];
+  readonly parameters: AgentParameters;
+  readonly outputSchema: JsonObject | undefined;
+}
+
+export type AnswerPart =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'end';
+      readonly cutOff: boolean;
+      readonly promptTokens: number;
+      readonly completionTokens: number;
+    };
+
+/** The far side: one call is one request on the wire, never more. */
+export interface ModelProvider {
+  readonly name: string;
+  /** Parts as they come; the last one is the end. Throws {@link ProviderFailure}. Aborting closes the connection. */
+  ask(call: ModelCall, signal: AbortSignal): AsyncIterable<AnswerPart>;
+}
+
+export type ProviderFailureReason =
+  | 'PROVIDER_RATE_LIMITED'
+  | 'PROVIDER_UNAVAILABLE'
+  | 'PROVIDER_REFUSED'
+  | 'PROVIDER_CREDENTIALS_REFUSED'
+  | 'PROVIDER_ANSWER_INVALID'
+  | 'OUTPUT_TOO_LARGE';
+
+/** Why a call came to nothing. The message is public: it holds no key and nothing that the provider said about one. */
+export class ProviderFailure extends Error {
+  readonly reason: ProviderFailureReason;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    reason: ProviderFailureReason,
+    message: string,
+    options: { retryable: boolean; retryAfterMs?: number | undefined; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,70 @@
+import { AppError, type ErrorCode } from '@flotilla/errors';
+
+/** What a violated constraint means to a caller. */
+export type Conflict = readonly [code: ErrorCode, reason: string, message: string];
+
+/** By the name of the constraint or unique index. */
+export type Conflicts = Readonly<Record<string, Conflict>>;
+
+/** What the database driver tells about a failure; all of it optional, for not every error comes from the server. */
+interface DriverError extends Error {
+  readonly code?: string;
+  readonly constraint?: string;
+}
+
+const connectionErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/**
+ * Turns a failure of the driver into the error that callers may see. Text of the database never gets out: it can hold
+ * values, or tell that another tenant has something.
+ */
+export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError {
+  if (error instanceof AppError) return error;
+  const { code = '', constraint = '', message = '' } = error as DriverError;
+  const cause = { cause: error };
+  if (/^23(505|503|514|P01|502)$/.test(code)) return toConflict(code, constraint, conflicts, error);
+  if (code === '40001' || code === '40P01') {
+    return new AppError('aborted', 'TRANSACTION_CONFLICT', 'Someone else changed the same data. Try again.', cause);
+  }
+  if (code === '55P03') return new AppError('aborted', 'LOCK_TIMEOUT', 'The data is in use. Try again.', cause);
+  if (code === '57014' || code === '25P03' || code === '25P04' || message === 'Query read timeout') {
+    return new AppError('deadline_exceeded', 'DATABASE_TIMEOUT', 'The database took too long.', cause);
+  }
+  if (isConnectionLoss(error)) {
+    return new AppError('unavailable', 'DATABASE_UNAVAILABLE', 'The database is not available.', cause);
+  }
+  if (code.startsWith('22')) {
+    return new AppError('invalid_argument', 'INVALID_VALUE', 'A value cannot be stored.', cause);
+  }
+  return new AppError('internal', 'INTERNAL', 'Something went wrong on our side.', cause);
+}
+
+/** Whether the connection is of no more use. */
+export function isConnectionLoss(error: unknown): boolean {
+  const { code = '', message = '' } = error as DriverError;
+  return (
+    connectionErrors.has(code) ||
+    /^(08|57P0[1-5]|53[0-9A-Z]{3}|25P0[34]$)/.test(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|not queryable|Query read timeout|the database system is/i.test(
+      message,
+    )
+  );
+}
+
+function toConflict(code: string, constraint: string, conflicts: Conflicts, cause: unknown): AppError {
+  const known = conflicts[constraint];
+  if (known !== undefined) return new AppError(known[0], known[1], known[2], { cause });
+  return code === '23514' || code === '23502'
+    ? new AppError('invalid_argument', 'CONSTRAINT_VIOLATED', 'The data breaks a rule of the database.', { cause })
+    : new AppError('already_exists', 'CONFLICT', 'This conflicts with existing data.', { cause });
+}

@@ -1,0 +1,45 @@
+import { AppError } from '@flotilla/errors';
+import pg, { type PoolClient } from 'pg';
+import type { IdempotencyScope, TransactionScope } from './scope.ts';
+
+interface KeptReply {
+  readonly request_hash: Buffer;
+  readonly reply: Buffer | null;
+}
+
+/**
+ * Claims the key for this transaction; goes along with `begin`, so it costs no round trip. The unique key makes a
+ * second caller wait here until the first commits (then it finds the reply) or rolls back (then it goes on).
+ */
+export function claimStatement(scope: TransactionScope, call: IdempotencyScope): string {
+  const values = [scope.tenantId, scope.actor.id, call.key, call.method].map((value) => pg.escapeLiteral(value));
+  return `insert into idempotency_keys (tenant_id, actor_id, key, method, request_hash)
+    values (${values.join(', ')}, '\\x${Buffer.from(call.requestHash).toString('hex')}') on conflict do nothing`;
+}
+
+/** The reply of the earlier call with the same key. */
+export async function keptReply(client: PoolClient, scope: TransactionScope, call: IdempotencyScope): Promise<unknown> {
+  const { rows } = await client.query<KeptReply>({
+    text: 'select request_hash, reply from idempotency_keys where tenant_id = $1 and actor_id = $2 and key = $3',
+    values: [scope.tenantId, scope.actor.id, call.key],
+  });
+  const [kept] = rows;
+  if (kept?.reply == null) {
+    throw new AppError('aborted', 'IDEMPOTENCY_KEY_IN_USE', 'A call with this idempotency key is running. Try again.');
+  }
+  if (!kept.request_hash.equals(call.requestHash)) {
+    throw new AppError(
+      'invalid_argument',
+      'IDEMPOTENCY_KEY_REUSED',
+      'This idempotency key was used for another request.',
+    );
+  }
+  return call.decode(kept.reply);
+}
+
+/** Keeps the reply; goes along with `commit`. */
+export function keepStatement(scope: TransactionScope, call: IdempotencyScope, reply: unknown): string {
+  const values = [scope.tenantId, scope.actor.id, call.key].map((value) => pg.escapeLiteral(value));
+  return `update idempotency_keys set reply = '\\x${Buffer.from(call.encode(reply)).toString('hex')}'
+    where (tenant_id, actor_id, key) = (${values.join(', ')})`;
+}

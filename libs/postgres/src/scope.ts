@@ -1,0 +1,73 @@
+import pg from 'pg';
+
+/** Who acts, for whom and in which trace. Set on the transaction before its first statement. */
+export interface TransactionScope {
+  /** Empty before the tenant is known: row-level security then shows no row of any tenant. */
+  readonly tenantId: string;
+  readonly userId?: string | undefined;
+  readonly agentId?: string | undefined;
+  readonly actor: { readonly type: string; readonly id: string };
+  readonly traceparent?: string | undefined;
+  /** How many events led to this transaction; 0 for a call. */
+  readonly causationDepth?: number | undefined;
+}
+
+/** What a repeatable call carries; set by the gRPC server when the caller sent an idempotency key. */
+export interface IdempotencyScope {
+  readonly key: string;
+  /** SHA-256 over the method and the request. */
+  readonly requestHash: Uint8Array;
+  readonly method: string;
+  encode(reply: unknown): Uint8Array;
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** The part of a gRPC call that a read needs. */
+export interface ReadCall {
+  readonly principal: {
+    readonly tenantId: string;
+    readonly userId?: string | undefined;
+    readonly actor: { readonly type: string; readonly id: string };
+  };
+  readonly traceparent?: string | undefined;
+  /** Statements do not run longer than this. */
+  readonly deadline?: Date | undefined;
+}
+
+/** The part of a gRPC call that a write needs. */
+export interface WriteCall extends ReadCall {
+  readonly idempotency?: IdempotencyScope | undefined;
+}
+
+/** The scope of a call, for a second transaction of the same call by `inTenant`. */
+export function scopeOf(call: ReadCall): TransactionScope {
+  const { tenantId, userId, actor } = call.principal;
+  return { tenantId, userId, actor, traceparent: call.traceparent };
+}
+
+/** The scope of look-ups before the tenant is known. */
+export const noTenant: TransactionScope = { tenantId: '', actor: { type: 'system', id: '' } };
+
+/**
+ * `begin` and everything that the transaction stands on, as one simple query: one round trip. The settings are local
+ * to the transaction, so a pooler in transaction mode cannot leak them to another tenant.
+ */
+export function beginStatement(
+  scope: TransactionScope,
+  { readOnly, statementTimeoutMs }: { readOnly: boolean; statementTimeoutMs: number | undefined },
+): string {
+  const settings: Record<string, string> = {
+    'app.current_tenant_id': scope.tenantId,
+    'app.current_user_id': scope.userId ?? '',
+    'app.current_agent_id': scope.agentId ?? '',
+    'app.actor_type': scope.actor.type,
+    'app.actor_id': scope.actor.id,
+    'app.traceparent': scope.traceparent ?? '',
+    'app.causation_depth': String(scope.causationDepth ?? 0),
+    ...(statementTimeoutMs !== undefined && { statement_timeout: String(statementTimeoutMs) }),
+  };
+  const calls = Object.entries(settings).map(
+    ([name, value]) => `set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true)`,
+  );
+  return `begin${readOnly ? ' read only' : ''}; select ${calls.join(', ')}`;
+}

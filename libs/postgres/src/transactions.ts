@@ -1,0 +1,128 @@
+import { AppError } from '@flotilla/errors';
+import type { Logger } from '@flotilla/observability';
+import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import { propsOver } from './connection.ts';
+import { type Conflicts, isConnectionLoss, toDatabaseError } from './errors.ts';
+import { claimStatement, keepStatement, keptReply } from './idempotency.ts';
+import { beginStatement, type IdempotencyScope, type TransactionScope } from './scope.ts';
+import { ReadTx, Tx } from './tx.ts';
+
+const maxAttempts = 3;
+
+interface TransactionsOptions {
+  readonly pool: Pool;
+  readonly conflicts: Conflicts;
+  readonly statementTimeoutMs: number;
+  readonly now: () => Date;
+  readonly onCommit: (() => void) | undefined;
+  readonly log: Logger;
+}
+
+interface Terms {
+  readonly deadline?: Date | undefined;
+  readonly idempotency?: IdempotencyScope | undefined;
+}
+
+/** The only code that begins and ends transactions. */
+export function createTransactions<S>(options: TransactionsOptions) {
+  const { pool, conflicts, now, onCommit, log } = options;
+  const toError = (error: unknown) => toDatabaseError(error, conflicts);
+
+  async function once<T>(
+    scope: TransactionScope,
+    { deadline, idempotency }: Terms,
+    body: ((tx: Tx<S>) => Promise<T>) | { readonly read: (tx: ReadTx<S>) => Promise<T> },
+  ): Promise<T> {
+    const remainingMs = deadline && deadline.getTime() - now().getTime();
+    if (remainingMs !== undefined && remainingMs <= 0) {
+      throw new AppError('deadline_exceeded', 'DEADLINE_EXCEEDED', 'The time for this call is over.');
+    }
+    const readOnly = typeof body !== 'function';
+    const client = await pool.connect().catch((error: unknown) => {
+      throw toError(error);
+    });
+    let broken: unknown;
+    try {
+      const statementTimeoutMs =
+        remainingMs === undefined ? undefined : Math.ceil(Math.min(remainingMs, options.statementTimeoutMs));
+      const begin = beginStatement(scope, { readOnly, statementTimeoutMs });
+      const claimed = await beginAndClaim(client, begin, scope, idempotency);
+      if (!claimed && idempotency) {
+        const reply = await keptReply(client, scope, idempotency);
+        await client.query('rollback');
+        return reply as T;
+      }
+      const props = propsOver(client, toError);
+      const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(new Tx<S>(props, scope));
+      await commit(client, idempotency && keepStatement(scope, idempotency, result));
+      return result;
+    } catch (error) {
+      broken = await rollback(client, error);
+      throw toAppErrorOf(error, toError);
+    } finally {
+      client.release(broken !== undefined);
+    }
+  }
+
+  return {
+    reading: <T>(scope: TransactionScope, deadline: Date | undefined, body: (tx: ReadTx<S>) => Promise<T>) =>
+      once(scope, { deadline }, { read: body }),
+
+    async writing<T>(scope: TransactionScope, terms: Terms, body: (tx: Tx<S>) => Promise<T>): Promise<T> {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const result = await once(scope, terms, body);
+          onCommit?.();
+          return result;
+        } catch (error) {
+          const lostRace = error instanceof AppError && error.reason === 'TRANSACTION_CONFLICT';
+          if (!lostRace || attempt === maxAttempts) throw error;
+          log.debug({ err: error, attempt }, 'a transaction lost a conflict and runs again');
+        }
+      }
+    },
+  };
+}
+
+/** Tells whether the idempotency key was free; true without a key. */
+async function beginAndClaim(
+  client: PoolClient,
+  begin: string,
+  scope: TransactionScope,
+  idempotency: IdempotencyScope | undefined,
+): Promise<boolean> {
+  if (idempotency === undefined) {
+    await client.query(begin);
+    return true;
+  }
+  const results = (await client.query(`${begin}; ${claimStatement(scope, idempotency)}`)) as unknown as QueryResult[];
+  return results.at(-1)?.rowCount === 1;
+}
+
+async function commit(client: PoolClient, before: string | undefined): Promise<void> {
+  const sql = before === undefined ? 'commit' : `${before}; commit`;
+  const results = (await client.query(sql)) as unknown as QueryResult | QueryResult[];
+  const last = Array.isArray(results) ? results.at(-1) : results;
+  // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
+  if (last?.command !== 'COMMIT') {
+    throw new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.');
+  }
+}
+
+/** Tells what is wrong with the connection, if anything: then it is not used again. */
+async function rollback(client: PoolClient, error: unknown): Promise<unknown> {
+  const cause = error instanceof AppError && error.cause !== undefined ? error.cause : error;
+  if (isConnectionLoss(cause)) return cause;
+  try {
+    await client.query({ text: 'rollback', query_timeout: 2_000 } as QueryConfig);
+    return undefined;
+  } catch (problem) {
+    return problem;
+  }
+}
+
+/** Errors of the body itself pass as they are, the driver's are mapped. */
+function toAppErrorOf(error: unknown, toError: (error: unknown) => AppError): unknown {
+  const isDriverError = error instanceof Error && ('severity' in error || isConnectionLoss(error));
+  return isDriverError ? toError(error) : error;
+}

@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Database,
+  expectOneRow,
+  type Generated,
+  type Int8,
+  migrate,
+  newId,
+  sql,
+  type Timestamp,
+  type Tx,
+  type WriteCall,
+} from '../src/index.ts';
+import { createLoans, migrationFolder, type ThrowawayDatabase, throwawayDatabase } from './throwaway-database.ts';
+
+interface Schema {
+  loans: {
+    id: string;
+    tenant_id: string;
+    slug: string;
+    state: Generated<'lent' | 'returned'>;
+    revision: Generated<number>;
+    event_seq: Generated<Int8>;
+    created_at: Generated<Timestamp>;
+  };
+}
+
+let throwaway: ThrowawayDatabase;
+let db: Database<Schema>;
+let commits = 0;
+
+beforeAll(async () => {
+  throwaway = await throwawayDatabase();
+  await migrate({
+    url: throwaway.urls.migrator,
+    folder: await migrationFolder({ '20261123-create-loans.sql': createLoans }),
+  });
+  db = throwaway.open<Schema>({
+    onCommit: () => commits++,
+    conflicts: { loans_slug: ['already_exists', 'SLUG_TAKEN', 'The slug is taken.'] },
+  });
+});
+afterAll(() => throwaway?.drop());
+
+const callOf = (tenantId: string, more: Partial<WriteCall> = {}): WriteCall => ({
+  principal: { tenantId, userId: randomUUID(), actor: { type: 'user', id: 'u1' } },
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  ...more,
+});
+const lend = (tx: Tx<Schema>, slug: string) =>
+  tx
+    .insertInto('loans')
+    .values({ id: newId(), tenant_id: tx.scope.tenantId, slug })
+    .returning(['id', 'slug'])
+    .executeTakeFirstOrThrow();
+const repeatable = (key: string, body: string) => ({
+  key,
+  requestHash: Buffer.from(body.padEnd(32, '.')),
+  method: 'Lend',
+  encode: (reply: unknown) => Buffer.from(JSON.stringify(reply)),
+  decode: (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString()),
+});
+
+test('a transaction knows who acts, and forgets it at its end', async () => {
+  const tenantId = randomUUID();
+  const setting = (tx: Tx<Schema>) =>
+    sql<{
+      tenant: string;
+      actor: string;
+      hostile: string;
+    }>`select current_setting('app.current_tenant_id', true) as tenant,
+      current_setting('app.actor_id', true) as actor`.execute(tx);
+  const call = callOf(tenantId);
+  const inside = await db.write(
+    { ...call, principal: { ...call.principal, actor: { type: 'user', id: `o'); drop table loans; --\\'` } } },
+    setting,
+  );
+  expect(inside.rows).toEqual([{ tenant: tenantId, actor: `o'); drop table loans; --\\'` }]);
+  expect((await db.withoutTenant(setting)).rows).toEqual([{ tenant: '', actor: '' }]);
+});
+
+test('a failed body leaves nothing and wakes nobody; a commit wakes', async () => {
+  const call = callOf(randomUUID());
+  const before = commits;
+  await expect(
+    db.write(call, async (tx) => {
+      await lend(tx, 'a');
+      throw new Error('no');
+    }),
+  ).rejects.toThrow('no');
+  expect(commits).toBe(before);
+  expect(await db.read(call, (tx) => tx.selectFrom('loans').select('id').execute())).toEqual([]);
+  await db.write(call, (tx) => lend(tx, 'a'));
+  expect(commits).toBe(before + 1);
+});
+
+test('a read cannot write, not even by hand', async () => {
+  await expect(
+    db.read(callOf(randomUUID()), (tx) =>
+      sql`insert into loans (id, tenant_id, slug) values (gen_random_uuid(), gen_random_uuid(), 'x')`.execute(tx),
+    ),
+  ).rejects.toMatchObject({ code: 'internal' });
+});
+
+test('a swallowed statement error cannot pass for a commit', async () => {
+  const call = callOf(randomUUID());
+  await expect(
+    db.write(call, async (tx) => {
+      await lend(tx, 'kept');
+      await sql`select 1/0`.execute(tx).catch(() => {});
+    }),
+  ).rejects.toMatchObject({ reason: 'TRANSACTION_NOT_COMMITTED' });
+});
+
+test('violated constraints are told by registered reasons, others in general words', async () => {
+  const call = callOf(randomUUID());
+  await db.write(call, (tx) => lend(tx, 'once'));
+  await expect(db.write(call, (tx) => lend(tx, 'once'))).rejects.toMatchObject({
+    code: 'already_exists',
+    reason: 'SLUG_TAKEN',
+  });
+  await expect(db.write(call, (tx) => sql`update loans set state = 'odd'`.execute(tx))).rejects.toMatchObject({
+    code: 'invalid_argument',
+    reason: 'CONSTRAINT_VIOLATED',
+  });
+  await expect(db.write(call, (tx) => sql`select ${'no uuid'}::uuid`.execute(tx))).rejects.toMatchObject({
+    code: 'invalid_argument',
+    reason: 'INVALID_VALUE',
+  });
+});
+
+test('twenty concurrent calls with one key have one effect and one reply', async () => {
+  const tenantId = randomUUID();
+  let bodies = 0;
+  const replies = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      db.write(callOf(tenantId, { idempotency: repeatable('k', 'same') }), async (tx) => {
+        bodies++;
+        return lend(tx, 'one');
+      }),
+    ),
+  );
+  expect(new Set(replies.map(({ id }) => id)).size).toBe(1);
+  expect(bodies).toBe(1);
+});
+
+test('a key is refused for another request, is nobody else’s, and a rollback forgets it', async () => {
+  const call = callOf(randomUUID(), { idempotency: repeatable('k', 'same') });
+  await expect(
+    db.write(call, async (tx) => {
+      await lend(tx, 'x');
+      throw new Error('later');
+    }),
+  ).rejects.toThrow('later');
+  await db.write(call, (tx) => lend(tx, 'x'));
+  await expect(
+    db.write({ ...call, idempotency: repeatable('k', 'other') }, (tx) => lend(tx, 'y')),
+  ).rejects.toMatchObject({ code: 'invalid_argument', reason: 'IDEMPOTENCY_KEY_REUSED' });
+  const other = await db.write(callOf(randomUUID(), { idempotency: repeatable('k', 'other') }), (tx) => lend(tx, 'y'));
+  expect(other.slug).toBe('y');
+});
+
+test('a lost update is refused', async () => {
+  const call = callOf(randomUUID());
+  const { id } = await db.write(call, (tx) => lend(tx, 'r'));
+  const save = () =>
+    db.write(call, async (tx) =>
+      expectOneRow(
+        await tx
+          .updateTable('loans')
+          .set((eb) => ({ state: 'returned', revision: eb('revision', '+', 1) }))
+          .where('id', '=', id)
+          .where('revision', '=', 1)
+          .executeTakeFirst(),
+      ),
+    );
+  const outcomes = await Promise.allSettled([save(), save()]);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'aborted', reason: 'REVISION_MISMATCH' },
+  });
+});
+
+test('a deadlock runs again and both get through', async () => {
+  const call = callOf(randomUUID());
+  const [a, b] = await Promise.all([db.write(call, (tx) => lend(tx, 'a')), db.write(call, (tx) => lend(tx, 'b'))]);
+  let first = 0;
+  const touch = async (ids: readonly string[]) =>
+    db.write(call, async (tx) => {
+      for (const id of ids) {
+        await sql`update loans set event_seq = event_seq + 1 where id = ${id}`.execute(tx);
+        first++;
+        // Both hold their first row before either asks for its second.
+        while (first < 2) await sql`select pg_sleep(0.01)`.execute(tx);
+      }
+    });
+  await Promise.all([touch([a.id, b.id]), touch([b.id, a.id])]);
+  expect(first).toBeGreaterThan(4);
+  const rows = await db.read(call, (tx) => tx.selectFrom('loans').select('event_seq').execute());
+  expect(rows).toEqual([{ event_seq: 2n }, { event_seq: 2n }]);
+});
+
+test('a statement ends with the deadline of its call', async () => {
+  const call = callOf(randomUUID(), { deadline: new Date(Date.now() + 200) });
+  await expect(db.write(call, (tx) => sql`select pg_sleep(10)`.execute(tx))).rejects.toMatchObject({
+    code: 'deadline_exceeded',
+  });
+  await expect(
+    db.write({ ...call, deadline: new Date(Date.now() - 1) }, (tx) => lend(tx, 'late')),
+  ).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  await db.ping();
+});
+
+test('a terminated connection is replaced; the call that lost it is told unavailable', async () => {
+  const call = callOf(randomUUID());
+  await expect(
+    db.write(call, (tx) => sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx)),
+  ).rejects.toMatchObject({ code: 'unavailable' });
+  await db.write(call, (tx) => lend(tx, 'again'));
+});

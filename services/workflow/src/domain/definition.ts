@@ -1,0 +1,27 @@
+import type { JsonObject } from './json.ts';
+import type { Scope } from './scope.ts';
+import type { Step } from './step-kind.ts';
+import type { Template } from './template.ts';
+
+/** A definition that passed its check, ready to be interpreted. */
+export interface Definition {
+  /** The first step. */
+  readonly start: string;
+  readonly steps: ReadonlyMap<string, Step>;
+  /** Of the whole run, undos not counted. */
+  readonly timeoutMs: number | undefined;
+  readonly inputSchema: JsonObject | undefined;
+  /** What a completed run gives. */
+  readonly output: (scope: Scope) => JsonObject;
+}
+
+/** Finds a step that the journal speaks of. */
+export function stepOf(definition: Definition, stepId: string): Step {
+  const step = definition.steps.get(stepId);
+  if (step === undefined) throw new Error(`The definition has no step ${stepId}.`);
+  return step;
+}
+
+export function outputOf(fields: readonly (readonly [string, Template])[]): (scope: Scope) => JsonObject {
+  return (scope) => Object.fromEntries(fields.map(([name, template]) => [name, template(scope)]));
+}

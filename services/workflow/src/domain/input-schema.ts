@@ -1,0 +1,76 @@
+import { AppError } from '@flotilla/errors';
+import { Ajv, type ValidateFunction } from 'ajv';
+import { RE2JS } from 're2js';
+import { isObject, type JsonObject, type JsonValue, sizeOf } from './json.ts';
+import type { Problem } from './problem.ts';
+
+const MAX_SCHEMA_BYTES = 64 * 1024;
+const MAX_DEPTH = 16;
+
+/** Finds what keeps an author's schema from being used. */
+export function checkInputSchema(schema: JsonObject, pointer: string): Problem[] {
+  try {
+    compileInputSchema(schema);
+    return [];
+  } catch (error) {
+    const message =
+      error instanceof AppError
+        ? error.message
+        : `It is no JSON Schema: ${error instanceof Error ? error.message : ''}`;
+    return [{ pointer, reason: 'INPUT_SCHEMA_INVALID', message }];
+  }
+}
+
+/** Checks a run's input; throws INPUT_INVALID with every violation. */
+export type InputCheck = (input: JsonObject) => void;
+
+/** Patterns run in linear time (RE2), and references are refused: a schema comes from an author who is not trusted. */
+export function compileInputSchema(schema: JsonObject): InputCheck {
+  if (sizeOf(schema) > MAX_SCHEMA_BYTES) throw refuse(`The schema has more than ${MAX_SCHEMA_BYTES} bytes.`);
+  refuseUnsafe(schema, 0);
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    addUsedSchema: false,
+    code: { regExp: linear },
+  });
+  const check = ajv.compile(schema);
+  return (input) => {
+    if (check(input)) return;
+    throw new AppError('invalid_argument', 'INPUT_INVALID', 'The input does not meet the schema of the workflow.', {
+      violations: violationsOf(check),
+    });
+  };
+}
+
+function violationsOf(check: ValidateFunction): { field: string; reason: string; message: string }[] {
+  return (check.errors ?? []).slice(0, 50).map((error) => ({
+    field: `/input${error.instancePath}`,
+    reason: 'INPUT_INVALID',
+    message: error.message ?? 'is not valid',
+  }));
+}
+
+const linear = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string) => compiled.matcher(text).find() };
+  },
+  { code: 'linear' },
+);
+
+function refuseUnsafe(value: JsonValue, depth: number): void {
+  if (depth > MAX_DEPTH) throw refuse(`The schema is deeper than ${MAX_DEPTH} levels.`);
+  if (Array.isArray(value)) for (const item of value) refuseUnsafe(item, depth + 1);
+  if (!isObject(value)) return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (typeof inner === 'string' && ['$ref', '$dynamicRef', '$recursiveRef'].includes(name))
+      throw refuse(`"${name}" is not allowed.`);
+    refuseUnsafe(inner, depth + 1);
+  }
+}
+
+function refuse(message: string): AppError {
+  return new AppError('invalid_argument', 'INPUT_SCHEMA_INVALID', message);
+}

@@ -1,0 +1,28 @@
+/** Something that keeps a definition from being activated: where, a stable reason, and words for its author. */
+export interface Problem {
+  /** A JSON pointer into the definition. */
+  readonly pointer: string;
+  readonly reason: ProblemReason;
+  readonly message: string;
+}
+
+export type ProblemReason =
+  | 'DEFINITION_TOO_LARGE'
+  | 'FIELD_MISSING'
+  | 'FIELD_UNKNOWN'
+  | 'FIELD_INVALID'
+  | 'STEP_KIND_UNKNOWN'
+  | 'STEP_ID_DUPLICATE'
+  | 'STEP_UNKNOWN'
+  | 'STEP_UNREACHABLE'
+  | 'CYCLE'
+  | 'REASK_INVALID'
+  | 'EXPRESSION_INVALID'
+  | 'EXPRESSION_TYPE'
+  | 'EXPRESSION_UNKNOWN_FIELD'
+  | 'EXPRESSION_STEP_NOT_RUN'
+  | 'TEMPLATE_INVALID'
+  | 'INPUT_SCHEMA_INVALID'
+  | 'EFFECT_WITHOUT_UNDO'
+  | 'IRREVERSIBLE_WITH_UNDO'
+  | 'IRREVERSIBLE_UNCHECKED';

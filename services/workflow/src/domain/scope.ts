@@ -1,0 +1,28 @@
+import type { JsonObject } from './json.ts';
+
+/** What the expressions of a definition may speak of. */
+export interface Scope {
+  readonly input: JsonObject;
+  /** By step id: what the step's last finished visit left, `output` among it, and `visit`. */
+  readonly steps: Readonly<Record<string, JsonObject>>;
+  readonly run: RunFacts;
+  /** Only in an undo: the effect that is undone. */
+  readonly effect?: { readonly key: string };
+}
+
+/** `run` in expressions. */
+export interface RunFacts {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly workflowSlug: string;
+  readonly workflowVersion: number;
+  /** The user who started the run. */
+  readonly startedBy: string;
+  /** RFC 3339. */
+  readonly startedAt: string;
+}
+
+/** The key under which a receiver knows an effect: kept by retries, new for each visit. */
+export function effectKey(instanceId: string, stepId: string, visit: number, side: 'do' | 'undo'): string {
+  return `${instanceId}/${stepId}#${visit}/${side}`;
+}

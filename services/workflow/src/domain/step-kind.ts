@@ -1,0 +1,71 @@
+import type { JsonObject, JsonValue } from './json.ts';
+import type { ProblemReason } from './problem.ts';
+import type { Scope } from './scope.ts';
+import type { Expression, Template } from './template.ts';
+
+/** Where a run goes: the id of a step, `$end` (the run has reached its goal) or `$fail`. */
+export type Target = string;
+export const END = '$end';
+export const FAIL = '$fail';
+
+/** A kind of step. Adding one is a folder under `steps/` and a line in its two tables; nothing else asks for kinds by name. */
+export interface StepKind {
+  readonly kind: string;
+  /** JSON Schema of the fields that this kind adds to those of every step. */
+  readonly fields: JsonObject;
+  readonly required: readonly string[];
+  /** An effect changes something outside the fleet: it needs an undo, or stands irreversible behind a passed validation. */
+  readonly effect: boolean;
+  /** A step that asks may be asked again by a validation. */
+  readonly role?: 'asks';
+  /** Reads one step's fields, whose shape has been checked. What is wrong beyond shapes is reported through the reader. */
+  read(fields: JsonObject, reader: StepReader): StepPlan;
+}
+
+/** What a kind makes of its fields. */
+export interface StepPlan {
+  /** What is asked of the outside. Throws where an expression cannot be evaluated. */
+  readonly plan?: (scope: Scope, visit: number) => JsonObject;
+  /** Instead of `plan`: a step that asks nobody is decided inside the interpreter. */
+  readonly decide?: (scope: Scope) => JsonObject;
+  /** The undo, planned before the effect happens: it may speak of earlier steps, never of the step's own output. */
+  readonly planUndo?: (scope: Scope) => JsonObject;
+  /** Where the run goes after the step left these facts. The default is `next`. */
+  readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
+  /** Lets only answers through that passed: an irreversible step may follow. */
+  readonly proves?: boolean;
+}
+
+export type Conclusion =
+  | { readonly next: Target }
+  | { readonly reask: string }
+  | { readonly fail: { readonly reason: string; readonly message: string } };
+
+/** Hands a kind what it needs while it reads a step; places are pointers relative to the step (`/undo/url`). */
+export interface StepReader {
+  template(pointer: string, value: JsonValue, options?: { result?: 'text' | 'any'; undo?: boolean }): Template;
+  condition(pointer: string, text: string): Expression;
+  exit(pointer: string, target: Target): void;
+  reask(pointer: string, stepId: string): void;
+  problem(pointer: string, reason: ProblemReason, message: string): void;
+  /** The step's own `next`. */
+  readonly next: Target;
+}
+
+export interface RetryPolicy {
+  readonly maxAttempts: number;
+  readonly initialIntervalMs: number;
+  readonly maxIntervalMs: number;
+}
+
+/** One step of a definition, ready to run. */
+export interface Step extends StepPlan {
+  readonly id: string;
+  readonly kind: string;
+  readonly effect: boolean;
+  readonly irreversible: boolean;
+  readonly next: Target;
+  readonly retry: RetryPolicy;
+  /** Of one attempt. */
+  readonly timeoutMs: number;
+}

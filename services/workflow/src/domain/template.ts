@@ -1,0 +1,153 @@
+import { AppError } from '@flotilla/errors';
+import { compileExpression, type Reference } from '@flotilla/expressions';
+import { isObject, type JsonObject, type JsonValue, pointerPart } from './json.ts';
+import type { Scope } from './scope.ts';
+
+/** A compiled CEL expression over a run's scope. */
+export type Expression = (scope: Scope) => JsonValue;
+/** A JSON value whose strings may hold `${…}` expressions. */
+export type Template = (scope: Scope) => JsonValue;
+
+/** Where expressions stand, and who is told about them. Compiling goes on after an error, so that an author sees every problem at once. */
+export interface Compiler {
+  /** In an undo, `effect.key` is known too. */
+  readonly undo: boolean;
+  used(pointer: string, references: readonly Reference[]): void;
+  refused(pointer: string, error: AppError): void;
+}
+
+const MAX_DEPTH = 32;
+const variables = { input: 'map', steps: 'map', run: 'map' } as const;
+
+/** Compiles a condition. What cannot be compiled is reported, and throws when it is evaluated. */
+export function compileCondition(pointer: string, text: string, compiler: Compiler): Expression {
+  return compile(pointer, text, 'bool', compiler);
+}
+
+/**
+ * Compiles a template. `"${input.n}"` keeps the type of what the expression gives; among other text it becomes text.
+ * `$${` stands for a plain `${`. Keys of objects are taken as they are.
+ */
+export function compileTemplate(
+  pointer: string,
+  value: JsonValue,
+  result: 'text' | 'any',
+  compiler: Compiler,
+): Template {
+  const template = compileNode(pointer, value, compiler, 0);
+  return result === 'text' ? (scope) => asText(template(scope)) : template;
+}
+
+function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler: Compiler): Expression {
+  const declared = compiler.undo ? { ...variables, effect: 'map' as const } : variables;
+  try {
+    const expression = compileExpression(text, { variables: declared, result, field: pointer });
+    compiler.used(pointer, expression.references);
+    return (scope) => expression.evaluate(scope as unknown as JsonObject) as JsonValue;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    compiler.refused(pointer, result === 'bool' && compiles(text, declared) ? wrongType(error) : error);
+    return () => {
+      throw error;
+    };
+  }
+}
+
+function compiles(text: string, declared: Readonly<Record<string, 'map'>>): boolean {
+  try {
+    compileExpression(text, { variables: declared });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wrongType(error: AppError): AppError {
+  return new AppError('invalid_argument', 'EXPRESSION_TYPE', error.message, { cause: error });
+}
+
+function compileNode(pointer: string, value: JsonValue, compiler: Compiler, depth: number): Template {
+  if (depth > MAX_DEPTH) {
+    compiler.refused(pointer, invalid(`The template is deeper than ${MAX_DEPTH} levels.`));
+    return () => null;
+  }
+  if (typeof value === 'string') return compileText(pointer, value, compiler);
+  const child = (name: string | number, inner: JsonValue): Template =>
+    compileNode(`${pointer}/${pointerPart(name)}`, inner, compiler, depth + 1);
+  if (Array.isArray(value)) {
+    const items = value.map((item, index) => child(index, item));
+    return (scope) => items.map((item) => item(scope));
+  }
+  if (isObject(value)) {
+    const fields = Object.entries(value).map(([name, inner]) => [name, child(name, inner)] as const);
+    return (scope) => Object.fromEntries(fields.map(([name, field]) => [name, field(scope)]));
+  }
+  return () => value;
+}
+
+function compileText(pointer: string, text: string, compiler: Compiler): Template {
+  const parts = splitText(text);
+  if (parts === undefined) {
+    compiler.refused(pointer, invalid('An expression that starts with "${" has no end.'));
+    return () => text;
+  }
+  const compiled = parts.map((part): Template => {
+    if ('expression' in part) return compile(pointer, part.expression, 'dyn', compiler);
+    return () => part.literal;
+  });
+  const [only] = compiled;
+  if (only !== undefined && compiled.length === 1) return only;
+  return (scope) => compiled.map((part) => asText(part(scope))).join('');
+}
+
+type TextPart = { readonly literal: string } | { readonly expression: string };
+
+/** Splits `a ${b} c` into its parts; braces and quotes inside an expression are respected. Undefined where an expression has no end. */
+export function splitText(text: string): TextPart[] | undefined {
+  const parts: TextPart[] = [];
+  let literal = '';
+  let at = 0;
+  while (at < text.length) {
+    if (text.startsWith('$${', at)) {
+      literal += '${';
+      at += 3;
+    } else if (text.startsWith('${', at)) {
+      const end = endOfExpression(text, at + 2);
+      if (end === undefined) return undefined;
+      if (literal !== '') parts.push({ literal });
+      literal = '';
+      parts.push({ expression: text.slice(at + 2, end) });
+      at = end + 1;
+    } else {
+      literal += text[at];
+      at += 1;
+    }
+  }
+  if (literal !== '' || parts.length === 0) parts.push({ literal });
+  return parts;
+}
+
+function endOfExpression(text: string, start: number): number | undefined {
+  let depth = 0;
+  let quote: string | undefined;
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at];
+    if (quote !== undefined) {
+      if (character === '\\') at += 1;
+      else if (character === quote) quote = undefined;
+    } else if (character === '"' || character === "'") quote = character;
+    else if (character === '{') depth += 1;
+    else if (character === '}' && depth === 0) return at;
+    else if (character === '}') depth -= 1;
+  }
+  return undefined;
+}
+
+function asText(value: JsonValue): string {
+  if (typeof value === 'string') return value;
+  return value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function invalid(message: string): AppError {
+  return new AppError('invalid_argument', 'TEMPLATE_INVALID', message);
+}

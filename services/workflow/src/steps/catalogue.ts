@@ -1,0 +1,9 @@
+import type { StepKind } from '../domain/step-kind.ts';
+import { agentStep } from './agent/step.ts';
+import { decisionStep } from './decision/step.ts';
+import { httpStep } from './http/step.ts';
+import { notificationStep } from './notification/step.ts';
+import { validationStep } from './validation/step.ts';
+
+/** Every kind of step that a definition may hold. */
+export const stepKinds: readonly StepKind[] = [agentStep, validationStep, decisionStep, httpStep, notificationStep];

@@ -1,0 +1,67 @@
+import type { JsonObject, JsonValue } from '../../domain/json.ts';
+import type { StepKind, StepReader } from '../../domain/step-kind.ts';
+
+/** A request to a server outside the fleet. */
+export interface HttpRequest extends JsonObject {
+  method: string;
+  url: string;
+  headers: JsonObject;
+  /** null: no body. A text is sent as it is, anything else as JSON. */
+  body: JsonValue;
+  /** Statuses that count as success; none means 200 to 299. */
+  successStatus: number[];
+}
+
+const request: JsonObject = {
+  method: { enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], description: 'None given: POST.' },
+  url: { type: 'string', minLength: 1, maxLength: 8192, description: 'Template.' },
+  headers: {
+    type: 'object',
+    maxProperties: 50,
+    additionalProperties: { type: 'string' },
+    description: 'Templates by name.',
+  },
+  body: { description: 'Template; a text is sent as it is, anything else as JSON.' },
+  successStatus: {
+    type: 'array',
+    maxItems: 20,
+    items: { type: 'integer', minimum: 100, maximum: 599 },
+    description: 'None given: 200 to 299.',
+  },
+};
+
+/**
+ * Calls a server outside the fleet, with the effect key as `Idempotency-Key`. Leaves `output`: `{ status, body }`.
+ * The undo's request carries the key of what it undoes as `Flotilla-Undo-Of`; expressions have it as `effect.key`.
+ */
+export const httpStep: StepKind = {
+  kind: 'http',
+  effect: true,
+  required: ['url'],
+  fields: {
+    ...request,
+    undo: { type: 'object', additionalProperties: false, required: ['url'], properties: request },
+  },
+  read(fields, reader) {
+    const plan = readRequest(fields, '', reader, false);
+    const undo = fields['undo'] as JsonObject | undefined;
+    return undo === undefined ? { plan } : { plan, planUndo: readRequest(undo, '/undo', reader, true) };
+  },
+};
+
+function readRequest(fields: JsonObject, at: string, reader: StepReader, undo: boolean): StepPlanner {
+  const url = reader.template(`${at}/url`, fields['url'] ?? '', { result: 'text', undo });
+  const headers = Object.entries((fields['headers'] ?? {}) as JsonObject).map(
+    ([name, value]) => [name, reader.template(`${at}/headers/${name}`, value, { result: 'text', undo })] as const,
+  );
+  const body = reader.template(`${at}/body`, fields['body'] ?? null, { undo });
+  return (scope): HttpRequest => ({
+    method: (fields['method'] ?? 'POST') as string,
+    url: url(scope) as string,
+    headers: Object.fromEntries(headers.map(([name, value]) => [name, value(scope)])),
+    body: body(scope),
+    successStatus: (fields['successStatus'] ?? []) as number[],
+  });
+}
+
+type StepPlanner = (scope: Parameters<ReturnType<StepReader['template']>>[0]) => HttpRequest;

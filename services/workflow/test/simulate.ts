@@ -1,0 +1,68 @@
+import type { Definition } from '../src/domain/definition.ts';
+import { type Action, interpret } from '../src/domain/interpret.ts';
+import type { JournalEntry, Recorded } from '../src/domain/journal.ts';
+import type { JsonObject } from '../src/domain/json.ts';
+import { createDefinitionReader } from '../src/domain/read-definition.ts';
+import { foldJournal, type RunState } from '../src/domain/run-state.ts';
+import { stepKinds } from '../src/steps/catalogue.ts';
+
+const read = createDefinitionReader(stepKinds);
+
+export function definitionOf(json: JsonObject): Definition {
+  const { problems, definition } = read(json);
+  if (definition === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
+  return definition;
+}
+
+const run = {
+  id: 'run-1',
+  workflowId: 'workflow-1',
+  workflowSlug: 'release-watch',
+  workflowVersion: 1,
+  startedBy: 'user-1',
+};
+
+/** What the outside answers to a step or an undo: facts, or the reason of a failure. */
+export type World = (action: Exclude<Action, { type: 'done' }>) => JsonObject | string;
+
+export interface Simulation {
+  readonly journal: readonly Recorded[];
+  readonly state: RunState;
+  /** `step open#1`, `undo open#1` … in the order in which they were performed. */
+  readonly performed: readonly string[];
+}
+
+/** Drives a run in memory. The journal is written to text and read back before every move, as a driver does that crashed. */
+export function simulate(
+  definition: Definition,
+  input: JsonObject,
+  world: World,
+  options: { moves?: number; at?: () => Date } = {},
+): Simulation {
+  const now = options.at ?? (() => new Date('2026-11-23T00:00:00Z'));
+  let journal: Recorded[] = [{ kind: 'instance_started', input, occurredAt: now().toISOString() }];
+  const performed: string[] = [];
+  const append = (entry: JournalEntry): void => void journal.push({ ...entry, occurredAt: now().toISOString() });
+  for (let move = 0; move < (options.moves ?? 1000); move += 1) {
+    journal = JSON.parse(JSON.stringify(journal)) as Recorded[];
+    const { entries, actions } = interpret(definition, run, foldJournal(journal), now());
+    journal.push(...entries);
+    for (const action of actions) {
+      if (action.type === 'done') return { journal, state: foldJournal(journal), performed };
+      const { stepId, visit } = action;
+      performed.push(`${action.type} ${stepId}#${visit}`);
+      const answer = world(action);
+      const at = { stepId, visit, attempts: 1 };
+      const failed = typeof answer === 'string' ? { reason: answer, message: answer } : undefined;
+      if (action.type === 'undo')
+        append(failed ? { kind: 'undo_failed', ...at, ...failed } : { kind: 'undo_completed', ...at });
+      else
+        append(
+          failed
+            ? { kind: 'step_failed', ...at, ...failed }
+            : { kind: 'step_completed', ...at, facts: answer as JsonObject },
+        );
+    }
+  }
+  return { journal, state: foldJournal(journal), performed };
+}

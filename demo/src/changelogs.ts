@@ -12,10 +12,10 @@ export interface ReleaseNote {
 /** The packages whose changelogs the demo reads; all are part of the native stack, so they are there. */
 export const watchedPackages = ['postgresql-17', 'valkey-server', 'libssl3t64', 'openjdk-21-jre-headless'] as const;
 
-/** The newest entry of each watched package that fits the small model: at most `maxCharacters`, and long enough to say something. */
-export function readReleaseNotes(rootFileSystem: string, maxCharacters: number): ReleaseNote[] {
+/** The newest entry under `folder` (`usr/share/doc` of a Debian system) of each watched package that fits the small model: at most `maxCharacters`, and long enough to say something. */
+export function readReleaseNotes(folder: string, maxCharacters: number): ReleaseNote[] {
   return watchedPackages.flatMap((name) => {
-    const file = join(rootFileSystem, 'usr/share/doc', name, 'changelog.Debian.gz');
+    const file = join(folder, name, 'changelog.Debian.gz');
     const entries = parseChangelog(gunzipSync(readFileSync(file)).toString('utf8'));
     const fitting = entries.find(({ text }) => text.length >= 60 && text.length <= maxCharacters);
     return fitting === undefined ? [] : [fitting];

@@ -74,7 +74,9 @@ export function createRestClient(baseUrl: string, apiKey: string): RestClient {
       const items: Json[] = [];
       for (let pageToken = ''; ; ) {
         const joint = path.includes('?') ? '&' : '?';
-        const page = await client.get(`${path}${joint}pageSize=200${pageToken && `&pageToken=${encodeURIComponent(pageToken)}`}`);
+        const page = await client.get(
+          `${path}${joint}pageSize=200${pageToken && `&pageToken=${encodeURIComponent(pageToken)}`}`,
+        );
         items.push(...((page[field] ?? []) as Json[]));
         pageToken = String(page['nextPageToken'] ?? '');
         if (pageToken === '') return items;

@@ -112,7 +112,7 @@ async function refuseTakenPorts(planned: FleetFile): Promise<void> {
   }
   if (taken.length === 0) return;
   throw new Error(
-    `${taken.join('\n')}\nEnd that process, or choose other ports: FLOTILLA_PORT_BASE=8400 ./flotilla up`,
+    `${taken.join('\n')}\nEnd that process, or choose other ports: FLOTILLA_PORT_BASE=${planned.shape.portBase + 1000} ./flotilla up`,
   );
 }
 

@@ -24,6 +24,7 @@ esac
 
 # The number is raised when the way of installing changes.
 recipe=1
+[ "$part" = kafka ] && recipe=2
 hash=$( (echo "$part $recipe $(uname -m)"; cat "$here/wanted/$asked") | sha256sum | cut -c1-16)
 place=$cache/$part-$hash
 if [ -d "$place" ]; then echo "$place"; exit 0; fi
@@ -122,6 +123,30 @@ install_wheel() {
 
 check_sandbox
 [ "$part" = root ] || "$here/install.sh" root > /dev/null
+# Runs a broker once, on a network of its own, and keeps its classes as the virtual machine lays them out:
+# later starts take half the time. Nothing is lost without it.
+archive_classes() {
+  mkdir "$build/tmp"
+  cat > "$build/tmp/server.properties" << 'END'
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:9093
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093
+log.dirs=/build/tmp/data
+END
+  printf 'rootLogger.level=info\nrootLogger.appenderRef.c.ref=c\nappender.c.type=Console\nappender.c.name=c\n' > "$build/tmp/log4j2.properties"
+  inside --unshare-net --dir /part --ro-bind "$build" /part timeout 90 sh -c '
+    run() { exec java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=/build/tmp/log4j2.properties "$@"; }
+    (run -cp "/part/jars/*" kafka.tools.StorageTool format -t AAAAAAAAAAAAAAAAAAAAAA -c /build/tmp/server.properties)
+    (run -XX:ArchiveClassesAtExit=/build/classes.jsa -cp "/part/jars/*" kafka.Kafka /build/tmp/server.properties) > /build/tmp/log &
+    until grep -q "Kafka Server started" /build/tmp/log; do sleep 0.1; done
+    kill $!; wait'
+  rm -rf "$build/tmp"
+  [ -s "$build/classes.jsa" ]
+}
+
 install_part() {
   case $part in
     root) install_root ;;
@@ -153,6 +178,7 @@ install_part() {
       mkdir "$build/tmp"
       inside mvn -q -B -Dmaven.repo.local=/build/.m2 -DoutputDirectory=/build/jars dependency:copy-dependencies < /dev/null
       rm -rf "$build/.m2" "$build/tmp"
+      archive_classes || rm -f "$build/classes.jsa"
       ;;
   esac
 }

@@ -140,7 +140,7 @@ async function ports(config: CliConfig): Promise<Finding[]> {
   const wrong =
     taken.length === 0
       ? undefined
-      : `Taken: ${taken.join('; ')}. End it, or choose others: FLOTILLA_PORT_BASE=8400 ./flotilla up`;
+      : `Taken: ${taken.join('; ')}. End it, or choose others: FLOTILLA_PORT_BASE=${base + 1000} ./flotilla up`;
   return [{ what: `ports from ${base} are free`, wrong }];
 }
 

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type FleetProcess, installed } from '@flotilla/deploy';
 import { Listr, type ListrTask, PRESET_TIMER } from 'listr2';
 import type { CliConfig } from '../config.ts';
@@ -36,8 +38,13 @@ export async function up(config: CliConfig, wish: FleetWish): Promise<FleetFile>
 
 /** Makes the bundles that are missing or older than their sources. */
 export async function buildBundles(config: CliConfig): Promise<void> {
-  const turbo = `${config.workspace}/node_modules/.bin/turbo`;
-  const { code, output } = await runCommand(turbo, ['run', 'build', '--output-logs=errors-only'], {
+  const turbo = join(config.workspace, 'node_modules/.bin/turbo');
+  const services = readdirSync(join(config.workspace, 'services')).filter((name) =>
+    existsSync(join(config.workspace, 'services', name, 'src/main.ts')),
+  );
+  if (services.length === 0) return;
+  const filters = services.map((name) => `--filter=./services/${name}`);
+  const { code, output } = await runCommand(turbo, ['run', 'build', '--output-logs=errors-only', ...filters], {
     cwd: config.workspace,
     env: { ...config.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
     timeoutMs: 600_000,
@@ -57,16 +64,27 @@ function waitFor(config: CliConfig, { name, about }: FleetProcess, deadline: num
   };
 }
 
+/** Shows the steps while they run. @throws the first step's error, which is shown in full only by the caller */
 async function run(tasks: ListrTask[], concurrent: boolean): Promise<void> {
-  const list = new Listr(tasks, {
+  const problems: unknown[] = [];
+  const short = tasks.map(({ title, task }) => ({
+    title: title as string,
+    task: async (context: unknown, wrapper: Parameters<typeof task>[1]) => {
+      try {
+        await task(context, wrapper);
+      } catch (problem) {
+        problems.push(problem);
+        throw new Error(problem instanceof Error ? (problem.message.split('\n')[0] ?? '') : String(problem));
+      }
+    },
+  }));
+  const list = new Listr(short, {
     concurrent,
     exitOnError: !concurrent,
-    collectErrors: true,
     fallbackRenderer: 'simple',
     rendererOptions: { timer: PRESET_TIMER, collapseErrors: false },
     fallbackRendererOptions: { timer: PRESET_TIMER },
   });
-  await list.run();
-  const [failed] = list.errors ?? [];
-  if (failed !== undefined) throw failed;
+  await list.run().catch(() => undefined);
+  if (problems.length > 0) throw problems[0];
 }

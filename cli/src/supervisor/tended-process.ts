@@ -175,7 +175,9 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
       if (killed === undefined) throw new Error(`${described.name} is not running (${state})`);
       intended = true;
       process.kill(killed.pid, signal);
-      if (signal === 'SIGKILL') await killed.exited;
+      if (signal !== 'SIGKILL') return;
+      await killed.exited;
+      if (state === 'ready') state = 'restarting';
     },
     async restart() {
       intended = true;
@@ -188,6 +190,7 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
       if (signal === undefined) await ended.stop();
       else process.kill(ended.pid, signal);
       await ended.exited;
+      state = 'held';
     },
     release() {
       held?.resolve();

@@ -1,3 +1,4 @@
+export * from './database.ts';
 export {
   type ModelReply,
   type ModelRequest,

@@ -1,0 +1,28 @@
+import type { JsonObject } from '@flotilla/expressions';
+
+export const ruleTypes = ['regex', 'nlp', 'length', 'custom', 'composite'] as const;
+export type RuleType = (typeof ruleTypes)[number];
+
+export const severities = ['error', 'warning', 'info'] as const;
+export type Severity = (typeof severities)[number];
+
+export const ruleStates = ['active', 'inactive'] as const;
+export type RuleState = (typeof ruleStates)[number];
+
+/** One thing that a text is checked for. */
+export interface Rule {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly ruleType: RuleType;
+  /** As its author wrote it; `parseConfiguration` knows what it means. */
+  readonly configuration: JsonObject;
+  /** For people and for routing. The verdict depends on weights and thresholds alone. */
+  readonly severity: Severity;
+  /** 0 to 1. */
+  readonly weight: number;
+  readonly status: RuleState;
+  readonly revision: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}

@@ -1,0 +1,14 @@
+export {
+  type ActionRecorder,
+  type ActionRecorderOptions,
+  createActionRecorder,
+  type RecordedAction,
+  sendToIdentity,
+} from './action-recorder.ts';
+export { type CommonConfig, commonConfig } from './common-config.ts';
+export { type Component, type Phase, phases } from './component.ts';
+export { toAction } from './denied-action.ts';
+export { migrationsFolder } from './migrations-folder.ts';
+export { type Program, runService, type Service } from './run-service.ts';
+export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { createServiceTokens, type ServiceTokens, type ServiceTokensOptions } from './service-tokens.ts';

@@ -14,3 +14,13 @@ export type Numeric = ColumnType<string, string | number, string | number>;
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export type Bytes = ColumnType<Buffer, Uint8Array, Uint8Array>;
+
+/** A column with a default. Unlike Kysely's, it keeps what a `ColumnType` says about reading and writing. */
+export type Generated<T> =
+  T extends ColumnType<infer Select, infer Insert, infer Update>
+    ? ColumnType<Select, Insert | undefined, Update>
+    : ColumnType<T, T | undefined, T>;
+
+/** A column that only the database writes. */
+export type GeneratedAlways<T> =
+  T extends ColumnType<infer Select, unknown, unknown> ? ColumnType<Select, never, never> : ColumnType<T, never, never>;

@@ -1,13 +1,11 @@
 export {
   type ColumnType,
-  type Generated,
-  type GeneratedAlways,
   type Insertable,
   type Selectable,
   sql,
   type Updateable,
 } from 'kysely';
-export type { Bytes, Int8, Json, JsonValue, Numeric, Timestamp } from './column-types.ts';
+export type { Bytes, Generated, GeneratedAlways, Int8, Json, JsonValue, Numeric, Timestamp } from './column-types.ts';
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { type Conflict, type Conflicts, toDatabaseError } from './errors.ts';
 export { newId } from './id.ts';

@@ -1,0 +1,220 @@
+import { after, type Cursor, expectOneRow, newId, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
+import { type Agent, type AgentContent, type AgentLimits, type AgentParameters, contentHash } from '../domain/agent.ts';
+import type { JsonObject } from '../domain/output-schema.ts';
+import type { Schema } from './schema.ts';
+
+const contentColumns = ['provider', 'model', 'parameters', 'system_prompt', 'output_schema'] as const;
+const columns = [
+  'id',
+  'name',
+  'slug',
+  'description',
+  ...contentColumns,
+  'limits',
+  'status',
+  'tags',
+  'version',
+  'created_by',
+  'created_at',
+  'updated_at',
+  'revision',
+] as const;
+const versionColumns = ['id', 'agent_id', 'version', 'content_hash', ...contentColumns, 'created_at'] as const;
+
+type ContentRow = Pick<Selectable<Schema['agents']>, (typeof contentColumns)[number]>;
+type AgentRow = Pick<Selectable<Schema['agents']>, (typeof columns)[number]>;
+
+/** An agent as it was. */
+export interface AgentVersion extends AgentContent {
+  readonly id: string;
+  readonly agentId: string;
+  readonly version: number;
+  readonly contentHash: string;
+  readonly createdAt: Date;
+}
+
+/** Throws already_exists AGENT_SLUG_TAKEN when another one won the race: the index agents_slug decides. */
+export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<void> {
+  await tx
+    .insertInto('agents')
+    .values({
+      ...toRow(agent),
+      id: agent.id,
+      tenant_id: tx.scope.tenantId,
+      slug: agent.slug,
+      tags: [...agent.tags],
+      created_by: agent.createdBy,
+      created_at: agent.createdAt,
+      updated_at: agent.updatedAt,
+      revision: agent.revision,
+    })
+    .execute();
+}
+
+export async function insertAgentVersion(tx: Tx<Schema>, agent: Agent): Promise<void> {
+  const { provider, model, parameters, system_prompt, output_schema } = toRow(agent);
+  await tx
+    .insertInto('agent_versions')
+    .values({
+      id: newId(),
+      tenant_id: tx.scope.tenantId,
+      agent_id: agent.id,
+      version: agent.version,
+      content_hash: contentHash(agent),
+      provider,
+      model,
+      parameters,
+      system_prompt,
+      output_schema,
+      created_at: agent.updatedAt,
+    })
+    .execute();
+}
+
+export async function findAgent(tx: ReadTx<Schema>, id: string): Promise<Agent | undefined> {
+  const row = await tx
+    .selectFrom('agents')
+    .select(columns)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  return row && toAgent(row);
+}
+
+/** The agent, locked until commit. */
+export async function lockAgent(tx: Tx<Schema>, id: string): Promise<Agent | undefined> {
+  const row = await tx
+    .selectFrom('agents')
+    .select(columns)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toAgent(row);
+}
+
+/** Writes what `changeAgent` decided and counts the revision up; refuses a lost update. */
+export async function updateAgent(tx: Tx<Schema>, agent: Agent): Promise<Agent> {
+  const revision = agent.revision + 1;
+  const result = await tx
+    .updateTable('agents')
+    .set({ ...toRow(agent), revision })
+    .where('id', '=', agent.id)
+    .where('revision', '=', agent.revision)
+    .executeTakeFirst();
+  expectOneRow(result);
+  return { ...agent, revision };
+}
+
+export async function markAgentDeleted(tx: Tx<Schema>, agent: Agent, now: Date): Promise<void> {
+  const result = await tx
+    .updateTable('agents')
+    .set({ deleted_at: now, revision: agent.revision + 1 })
+    .where('id', '=', agent.id)
+    .where('revision', '=', agent.revision)
+    .executeTakeFirst();
+  expectOneRow(result);
+}
+
+/** Newest first: ids sort by time. */
+export async function listAgents(
+  tx: ReadTx<Schema>,
+  filter: { status: Agent['status'] | undefined; slug: string; tag: string },
+  page: { cursor: Cursor | undefined; limit: number },
+): Promise<Agent[]> {
+  let query = tx.selectFrom('agents').select(columns).where('deleted_at', 'is', null);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.slug !== '') query = query.where('slug', '=', filter.slug);
+  if (filter.tag !== '') query = query.where((eb) => eb(eb.val(filter.tag), '=', eb.fn.any('tags')));
+  const rows = await query
+    .where(after<Schema, 'agents'>('desc', page.cursor))
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+    .execute();
+  return rows.map(toAgent);
+}
+
+export async function findAgentVersion(
+  tx: ReadTx<Schema>,
+  agentId: string,
+  version: number,
+): Promise<AgentVersion | undefined> {
+  const row = await tx
+    .selectFrom('agent_versions')
+    .select(versionColumns)
+    .where('agent_id', '=', agentId)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row && toVersion(row);
+}
+
+/** Newest first. */
+export async function listAgentVersions(
+  tx: ReadTx<Schema>,
+  agentId: string,
+  page: { cursor: Cursor | undefined; limit: number },
+): Promise<AgentVersion[]> {
+  const rows = await tx
+    .selectFrom('agent_versions')
+    .select(versionColumns)
+    .where('agent_id', '=', agentId)
+    .where(after<Schema, 'agent_versions'>('desc', page.cursor))
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+    .execute();
+  return rows.map(toVersion);
+}
+
+function toRow(agent: Agent) {
+  return {
+    name: agent.name,
+    description: agent.description,
+    provider: agent.provider,
+    model: agent.model,
+    parameters: JSON.stringify(agent.parameters),
+    system_prompt: agent.systemPrompt,
+    output_schema: agent.outputSchema === undefined ? null : JSON.stringify(agent.outputSchema),
+    limits: JSON.stringify(agent.limits),
+    status: agent.status,
+    version: agent.version,
+  };
+}
+
+function toContent(row: ContentRow): AgentContent {
+  return {
+    provider: row.provider,
+    model: row.model,
+    parameters: row.parameters as AgentParameters,
+    systemPrompt: row.system_prompt,
+    outputSchema: (row.output_schema as JsonObject | null) ?? undefined,
+  };
+}
+
+function toAgent(row: AgentRow): Agent {
+  return {
+    ...toContent(row),
+    id: row.id,
+    name: row.name,
+    slug: row.slug,
+    description: row.description,
+    limits: row.limits as AgentLimits,
+    status: row.status,
+    tags: row.tags,
+    version: row.version,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    revision: row.revision,
+  };
+}
+
+function toVersion(row: Pick<Selectable<Schema['agent_versions']>, (typeof versionColumns)[number]>): AgentVersion {
+  return {
+    ...toContent(row),
+    id: row.id,
+    agentId: row.agent_id,
+    version: row.version,
+    contentHash: row.content_hash,
+    createdAt: row.created_at,
+  };
+}

@@ -1,0 +1,213 @@
+import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import type { Execution } from '../domain/execution.ts';
+import type { JsonValue } from '../domain/output-schema.ts';
+import type { Schema } from './schema.ts';
+
+const columns = [
+  'id',
+  'agent_id',
+  'agent_version',
+  'status',
+  'prompt',
+  'response',
+  'output',
+  'prompt_tokens',
+  'completion_tokens',
+  'latency_ms',
+  'cost_usd',
+  'error_reason',
+  'error_message',
+  'attempts',
+  'created_by',
+  'created_at',
+  'started_at',
+  'completed_at',
+  'last_cursor',
+] as const;
+
+/** Who runs an execution, and for how long it is believed. */
+export interface Lease {
+  readonly owner: string;
+  readonly durationMs: number;
+}
+
+export type StoredExecution = Execution & { readonly lastCursor: number };
+
+export async function insertExecution(
+  tx: Tx<Schema>,
+  execution: Execution,
+  { lease, deadlineAt }: { lease: Lease; deadlineAt: Date },
+): Promise<void> {
+  await tx
+    .insertInto('executions')
+    .values({
+      id: execution.id,
+      tenant_id: tx.scope.tenantId,
+      agent_id: execution.agentId,
+      agent_version: execution.agentVersion,
+      status: execution.status,
+      prompt: execution.prompt,
+      attempts: execution.attempts,
+      created_by: execution.createdBy,
+      created_at: execution.createdAt,
+      started_at: execution.startedAt ?? null,
+      deadline_at: deadlineAt,
+      lease_owner: lease.owner,
+      lease_expires_at: sql<Date>`now() + ${lease.durationMs} * interval '1 millisecond'`,
+    })
+    .execute();
+}
+
+export async function findExecution(tx: ReadTx<Schema>, id: string): Promise<StoredExecution | undefined> {
+  const row = await tx.selectFrom('executions').select(columns).where('id', '=', id).executeTakeFirst();
+  return row && toExecution(row);
+}
+
+/** The execution, locked until commit, with who runs it. */
+export async function lockExecution(
+  tx: Tx<Schema>,
+  id: string,
+): Promise<{ execution: StoredExecution; leaseOwner: string; leaseIsOver: boolean; cancelRequested: boolean } | undefined> {
+  const row = await tx
+    .selectFrom('executions')
+    .select([...columns, 'lease_owner', 'cancel_requested_at', sql<boolean>`lease_expires_at < now()`.as('lease_is_over')])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
+  return (
+    row && {
+      execution: toExecution(row),
+      leaseOwner: row.lease_owner,
+      leaseIsOver: row.lease_is_over,
+      cancelRequested: row.cancel_requested_at !== null,
+    }
+  );
+}
+
+/**
+ * Ids of a page, newest first, with the bytes of their texts: a page of whole executions has to fit into a message.
+ * Uses executions_agent where an agent is given.
+ */
+export async function listExecutionSizes(
+  tx: ReadTx<Schema>,
+  filter: { agentId: string; status: Execution['status'] | undefined },
+  page: { cursor: Cursor | undefined; limit: number },
+): Promise<{ id: string; bytes: number }[]> {
+  let query = tx
+    .selectFrom('executions')
+    .select(['id', sql<number>`octet_length(prompt) + octet_length(response) * 2`.as('bytes')])
+    .where(after<Schema, 'executions'>('desc', page.cursor));
+  if (filter.agentId !== '') query = query.where('agent_id', '=', filter.agentId);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  return query.orderBy('id', 'desc').limit(page.limit).execute();
+}
+
+/** Newest first. */
+export async function findExecutions(tx: ReadTx<Schema>, ids: readonly string[]): Promise<StoredExecution[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx.selectFrom('executions').select(columns).where('id', 'in', ids).orderBy('id', 'desc').execute();
+  return rows.map(toExecution);
+}
+
+/** Writes the end. False when the execution is not this owner's any more: then nothing may be written for it. */
+export async function updateFinished(
+  tx: Tx<Schema>,
+  execution: Execution,
+  { owner, lastCursor }: { owner: string; lastCursor: number },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('executions')
+    .set({
+      status: execution.status,
+      response: execution.response,
+      output: execution.output === undefined ? null : JSON.stringify(execution.output),
+      prompt_tokens: execution.promptTokens,
+      completion_tokens: execution.completionTokens,
+      latency_ms: execution.latencyMs ?? null,
+      cost_usd: execution.costUsd ?? null,
+      error_reason: execution.errorReason,
+      error_message: execution.errorMessage,
+      attempts: execution.attempts,
+      completed_at: execution.completedAt ?? null,
+      last_cursor: lastCursor,
+    })
+    .where('id', '=', execution.id)
+    .where('lease_owner', '=', owner)
+    .where('status', 'in', ['pending', 'running'])
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Notes progress; false when the execution is not this owner's any more. */
+export async function updateProgress(
+  tx: Tx<Schema>,
+  id: string,
+  owner: string,
+  progress: { lastCursor?: number; attempts?: number },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('executions')
+    .set({
+      ...(progress.lastCursor === undefined ? {} : { last_cursor: progress.lastCursor }),
+      ...(progress.attempts === undefined ? {} : { attempts: progress.attempts }),
+    })
+    .where('id', '=', id)
+    .where('lease_owner', '=', owner)
+    .where('status', 'in', ['pending', 'running'])
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+export async function markCancelRequested(tx: Tx<Schema>, id: string, now: Date): Promise<void> {
+  await tx
+    .updateTable('executions')
+    .set({ cancel_requested_at: now })
+    .where('id', '=', id)
+    .where('cancel_requested_at', 'is', null)
+    .execute();
+}
+
+/** Over all tenants: the executions that are still this owner's. */
+export async function renewLeases(tx: Tx<Schema>, lease: Lease): Promise<{ id: string; cancelRequested: boolean }[]> {
+  const { rows } = await sql<{ id: string; cancel_requested: boolean }>`
+    select id, cancel_requested from renew_leases(${lease.owner}, ${lease.durationMs} * interval '1 millisecond')`.execute(tx);
+  return rows.map((row) => ({ id: row.id, cancelRequested: row.cancel_requested }));
+}
+
+/** Over all tenants: executions whose lease is over. Uses executions_unfinished. */
+export async function findLostExecutions(tx: Tx<Schema>, limit: number): Promise<{ id: string; tenantId: string }[]> {
+  const { rows } = await sql<{ id: string; tenant_id: string }>`
+    select id, tenant_id from lost_executions(${limit})`.execute(tx);
+  return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id }));
+}
+
+function toExecution(
+  row: Pick<Selectable<Schema['executions']>, (typeof columns)[number]>,
+): StoredExecution {
+  return {
+    id: row.id,
+    agentId: row.agent_id,
+    agentVersion: row.agent_version,
+    status: row.status,
+    prompt: row.prompt,
+    response: row.response,
+    output: (row.output as JsonValue | null) ?? undefined,
+    promptTokens: row.prompt_tokens,
+    completionTokens: row.completion_tokens,
+    latencyMs: row.latency_ms ?? undefined,
+    costUsd: toDecimal(row.cost_usd),
+    errorReason: row.error_reason,
+    errorMessage: row.error_message,
+    attempts: row.attempts,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    startedAt: row.started_at ?? undefined,
+    completedAt: row.completed_at ?? undefined,
+    lastCursor: Number(row.last_cursor),
+  };
+}
+
+/** The database pads to twelve places. */
+export function toDecimal(numeric: string | null): string | undefined {
+  return numeric?.replace(/\.?0+$/, '');
+}

@@ -1,0 +1,106 @@
+// Generated from the migrated database by the generate script. Do not edit.
+import type { Generated, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
+
+export interface AgentVersions {
+  id: string;
+  tenant_id: string;
+  agent_id: string;
+  version: number;
+  content_hash: string;
+  provider: string;
+  model: string;
+  parameters: Json;
+  system_prompt: string;
+  output_schema: Json | null;
+  created_at: Generated<Timestamp>;
+}
+
+export interface Agents {
+  id: string;
+  tenant_id: string;
+  name: string;
+  slug: string;
+  description: Generated<string>;
+  provider: string;
+  model: string;
+  parameters: Generated<Json>;
+  system_prompt: string;
+  output_schema: Json | null;
+  limits: Generated<Json>;
+  status: Generated<'active' | 'inactive' | 'archived'>;
+  tags: Generated<string[]>;
+  version: Generated<number>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
+export interface ExecutionUpdates {
+  tenant_id: string;
+  execution_id: string;
+  cursor: Int8;
+  kind: 'started' | 'text' | 'restarted' | 'finished';
+  text: Generated<string>;
+  attempt: Generated<number>;
+  created_at: Generated<Timestamp>;
+}
+
+export interface Executions {
+  id: string;
+  tenant_id: string;
+  agent_id: string;
+  agent_version: number;
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
+  prompt: string;
+  response: Generated<string>;
+  output: Json | null;
+  prompt_tokens: Generated<number>;
+  completion_tokens: Generated<number>;
+  latency_ms: number | null;
+  cost_usd: Numeric | null;
+  error_reason: Generated<string>;
+  error_message: Generated<string>;
+  attempts: Generated<number>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  started_at: Timestamp | null;
+  completed_at: Timestamp | null;
+  deadline_at: Timestamp;
+  lease_owner: string;
+  lease_expires_at: Timestamp;
+  heartbeat_at: Generated<Timestamp>;
+  cancel_requested_at: Timestamp | null;
+  last_cursor: Generated<Int8>;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
+export interface ProviderAttempts {
+  id: string;
+  tenant_id: string;
+  execution_id: string;
+  attempt: number;
+  provider: string;
+  model: string;
+  status: 'started' | 'succeeded' | 'failed' | 'unknown';
+  prompt_tokens: Generated<number>;
+  completion_tokens: Generated<number>;
+  cost_usd: Numeric | null;
+  error_reason: Generated<string>;
+  started_at: Timestamp;
+  completed_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Schema {
+  agent_versions: AgentVersions;
+  agents: Agents;
+  execution_updates: ExecutionUpdates;
+  executions: Executions;
+  provider_attempts: ProviderAttempts;
+}

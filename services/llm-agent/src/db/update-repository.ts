@@ -1,0 +1,55 @@
+import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
+import type { Schema } from './schema.ts';
+
+/** What the followers of an execution are told. */
+export type ExecutionNews =
+  | { readonly cursor: number; readonly kind: 'started' | 'finished' }
+  | { readonly cursor: number; readonly kind: 'text'; readonly text: string }
+  | { readonly cursor: number; readonly kind: 'restarted'; readonly attempt: number; readonly reason: string };
+
+/** Writing the same news again changes nothing: a write whose commit got lost on the way may be repeated. */
+export async function insertNews(tx: Tx<Schema>, executionId: string, news: readonly ExecutionNews[]): Promise<void> {
+  if (news.length === 0) return;
+  await tx
+    .insertInto('execution_updates')
+    .values(
+      news.map((item) => ({
+        tenant_id: tx.scope.tenantId,
+        execution_id: executionId,
+        cursor: item.cursor,
+        kind: item.kind,
+        text: item.kind === 'text' ? item.text : item.kind === 'restarted' ? item.reason : '',
+        attempt: item.kind === 'restarted' ? item.attempt : 0,
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** News after the cursor, in order. Uses the primary key. */
+export async function listNews(
+  tx: ReadTx<Schema>,
+  executionId: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<ExecutionNews[]> {
+  const rows = await tx
+    .selectFrom('execution_updates')
+    .select(['cursor', 'kind', 'text', 'attempt'])
+    .where('execution_id', '=', executionId)
+    .where('cursor', '>', BigInt(after))
+    .orderBy('cursor')
+    .limit(limit)
+    .execute();
+  return rows.map(({ cursor, kind, text, attempt }): ExecutionNews => {
+    if (kind === 'text') return { cursor: Number(cursor), kind, text };
+    if (kind === 'restarted') return { cursor: Number(cursor), kind, attempt, reason: text };
+    return { cursor: Number(cursor), kind };
+  });
+}
+
+/** Over all tenants; answers how many were forgotten. Uses execution_updates_created_at. */
+export async function forgetNews(tx: Tx<Schema>, { keepMs, limit }: { keepMs: number; limit: number }): Promise<number> {
+  const { rows } = await sql<{ forgotten: bigint }>`
+    select forget_execution_updates(${keepMs} * interval '1 millisecond', ${limit}) as forgotten`.execute(tx);
+  return Number(rows[0]?.forgotten ?? 0n);
+}

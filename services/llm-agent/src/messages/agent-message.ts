@@ -1,0 +1,120 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type Duration, durationFromMs, durationMs, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import {
+  type AgentLimits as AgentLimitsMessage,
+  type AgentParameters as AgentParametersMessage,
+  type AgentSchema,
+  AgentStatus as AgentStatusMessage,
+  type AgentVersionSchema,
+  type CreateAgentRequest,
+  type UpdateAgentRequest,
+} from '@flotilla/contracts/agent';
+import type { AgentVersion } from '../db/agent-repository.ts';
+import type { Agent, AgentChange, AgentLimits, AgentParameters, AgentStatus, AgentWish } from '../domain/agent.ts';
+import type { JsonObject } from '../domain/output-schema.ts';
+
+const statusMessages: Record<AgentStatus, AgentStatusMessage> = {
+  active: AgentStatusMessage.ACTIVE,
+  inactive: AgentStatusMessage.INACTIVE,
+  archived: AgentStatusMessage.ARCHIVED,
+};
+
+export function toAgentMessage(agent: Agent): MessageInitShape<typeof AgentSchema> {
+  return {
+    id: agent.id,
+    name: agent.name,
+    slug: agent.slug,
+    description: agent.description,
+    ...toContentMessage(agent),
+    limits: {
+      ...(agent.limits.timeoutMs === undefined ? {} : { timeout: durationFromMs(agent.limits.timeoutMs) }),
+      maxAttempts: agent.limits.maxAttempts ?? 0,
+    },
+    status: statusMessages[agent.status],
+    tags: [...agent.tags],
+    version: agent.version,
+    createdBy: agent.createdBy,
+    createTime: timestampFromDate(agent.createdAt),
+    updateTime: timestampFromDate(agent.updatedAt),
+    etag: String(agent.revision),
+  };
+}
+
+export function toAgentVersionMessage(version: AgentVersion): MessageInitShape<typeof AgentVersionSchema> {
+  return {
+    agentId: version.agentId,
+    version: version.version,
+    contentHash: version.contentHash,
+    ...toContentMessage(version),
+    createTime: timestampFromDate(version.createdAt),
+  };
+}
+
+export function toAgentWish(request: CreateAgentRequest): AgentWish {
+  return {
+    name: request.name,
+    slug: request.slug,
+    description: request.description,
+    provider: request.provider,
+    model: request.model,
+    parameters: toParameters(request.parameters),
+    systemPrompt: request.systemPrompt,
+    outputSchema: toSchema(request.outputSchema),
+    limits: toLimits(request.limits),
+    tags: request.tags,
+  };
+}
+
+/** What is not set stays as it is; an empty schema means free text. */
+export function toAgentChange(request: UpdateAgentRequest): AgentChange {
+  const status = toStatus(request.status);
+  return {
+    ...(request.name === undefined ? {} : { name: request.name }),
+    ...(request.description === undefined ? {} : { description: request.description }),
+    ...(request.provider === undefined ? {} : { provider: request.provider }),
+    ...(request.model === undefined ? {} : { model: request.model }),
+    ...(request.parameters === undefined ? {} : { parameters: toParameters(request.parameters) }),
+    ...(request.systemPrompt === undefined ? {} : { systemPrompt: request.systemPrompt }),
+    ...(request.outputSchema === undefined ? {} : { outputSchema: toSchema(request.outputSchema) }),
+    ...(request.limits === undefined ? {} : { limits: toLimits(request.limits) }),
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** Undefined for "unspecified". */
+export function toStatus(message: AgentStatusMessage | undefined): AgentStatus | undefined {
+  return (Object.keys(statusMessages) as AgentStatus[]).find((status) => statusMessages[status] === message);
+}
+
+function toContentMessage({ provider, model, parameters, systemPrompt, outputSchema }: Agent | AgentVersion) {
+  const { seed, ...others } = parameters;
+  return {
+    provider,
+    model,
+    parameters: { ...others, ...(seed === undefined ? {} : { seed: BigInt(seed) }) },
+    systemPrompt,
+    ...(outputSchema === undefined ? {} : { outputSchema }),
+  };
+}
+
+function toParameters(message: AgentParametersMessage | undefined): AgentParameters {
+  return {
+    ...(message?.temperature === undefined ? {} : { temperature: message.temperature }),
+    ...(message?.maxTokens === undefined ? {} : { maxTokens: message.maxTokens }),
+    ...(message?.topP === undefined ? {} : { topP: message.topP }),
+    ...(message?.seed === undefined ? {} : { seed: String(message.seed) }),
+  };
+}
+
+function toLimits(message: AgentLimitsMessage | undefined): AgentLimits {
+  const timeout: Duration | undefined = message?.timeout;
+  const maxAttempts = message?.maxAttempts ?? 0;
+  return {
+    ...(timeout === undefined ? {} : { timeoutMs: Math.max(1, Math.round(durationMs(timeout))) }),
+    ...(maxAttempts === 0 ? {} : { maxAttempts }),
+  };
+}
+
+function toSchema(schema: object | undefined): JsonObject | undefined {
+  return schema === undefined || Object.keys(schema).length === 0 ? undefined : (schema as JsonObject);
+}

@@ -1,0 +1,113 @@
+import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
+import {
+  type ExecutionSchema,
+  ExecutionStatus as ExecutionStatusMessage,
+  type ExecutionSummarySchema,
+  type ExecutionUpdateSchema,
+  type ProviderAttemptSchema,
+  ProviderAttemptStatus,
+} from '@flotilla/contracts/agent';
+import type { Execution, ExecutionStatus, ProviderAttempt } from '../domain/execution.ts';
+
+const statusMessages: Record<ExecutionStatus, ExecutionStatusMessage> = {
+  pending: ExecutionStatusMessage.PENDING,
+  running: ExecutionStatusMessage.RUNNING,
+  completed: ExecutionStatusMessage.COMPLETED,
+  failed: ExecutionStatusMessage.FAILED,
+  cancelled: ExecutionStatusMessage.CANCELLED,
+  timeout: ExecutionStatusMessage.TIMEOUT,
+};
+
+const attemptStatusMessages: Record<ProviderAttempt['status'], ProviderAttemptStatus> = {
+  started: ProviderAttemptStatus.STARTED,
+  succeeded: ProviderAttemptStatus.SUCCEEDED,
+  failed: ProviderAttemptStatus.FAILED,
+  unknown: ProviderAttemptStatus.UNKNOWN,
+};
+
+export function toExecutionMessage(execution: Execution): MessageInitShape<typeof ExecutionSchema> {
+  return {
+    id: execution.id,
+    agentId: execution.agentId,
+    agentVersion: execution.agentVersion,
+    status: statusMessages[execution.status],
+    prompt: execution.prompt,
+    response: execution.response,
+    ...(execution.output === undefined ? {} : { output: fromJson(ValueSchema, execution.output) }),
+    promptTokens: execution.promptTokens,
+    completionTokens: execution.completionTokens,
+    totalTokens: execution.promptTokens + execution.completionTokens,
+    ...(execution.latencyMs === undefined ? {} : { latency: durationFromMs(execution.latencyMs) }),
+    costUsd: execution.costUsd ?? '',
+    errorReason: execution.errorReason,
+    errorMessage: execution.errorMessage,
+    attempts: execution.attempts,
+    createdBy: execution.createdBy,
+    createTime: timestampFromDate(execution.createdAt),
+    ...(execution.startedAt === undefined ? {} : { startTime: timestampFromDate(execution.startedAt) }),
+    ...(execution.completedAt === undefined ? {} : { completeTime: timestampFromDate(execution.completedAt) }),
+  };
+}
+
+/** The execution for topics: ids and numbers, no texts. */
+export function toExecutionSummary(execution: Execution): MessageInitShape<typeof ExecutionSummarySchema> {
+  return {
+    id: execution.id,
+    agentId: execution.agentId,
+    agentVersion: execution.agentVersion,
+    status: statusMessages[execution.status],
+    totalTokens: execution.promptTokens + execution.completionTokens,
+    ...(execution.latencyMs === undefined ? {} : { latency: durationFromMs(execution.latencyMs) }),
+    costUsd: execution.costUsd ?? '',
+    errorReason: execution.errorReason,
+    createdBy: execution.createdBy,
+  };
+}
+
+/** As it was when it began, however it stands now: a stream that is played again must not seem to be at its end. */
+export function asStarted(execution: Execution): Execution {
+  return {
+    ...execution,
+    status: 'running',
+    response: '',
+    output: undefined,
+    promptTokens: 0,
+    completionTokens: 0,
+    latencyMs: undefined,
+    costUsd: undefined,
+    errorReason: '',
+    errorMessage: '',
+    attempts: 1,
+    completedAt: undefined,
+  };
+}
+
+export function toExecutionUpdate(
+  cursor: number,
+  update: NonNullable<MessageInitShape<typeof ExecutionUpdateSchema>['update']>,
+): MessageInitShape<typeof ExecutionUpdateSchema> {
+  return { cursor: BigInt(cursor), update };
+}
+
+export function toAttemptMessage(attempt: ProviderAttempt): MessageInitShape<typeof ProviderAttemptSchema> {
+  return {
+    id: attempt.id,
+    executionId: attempt.executionId,
+    attempt: attempt.attempt,
+    provider: attempt.provider,
+    model: attempt.model,
+    status: attemptStatusMessages[attempt.status],
+    promptTokens: attempt.promptTokens,
+    completionTokens: attempt.completionTokens,
+    costUsd: attempt.costUsd ?? '',
+    errorReason: attempt.errorReason,
+    startTime: timestampFromDate(attempt.startedAt),
+    ...(attempt.completedAt === undefined ? {} : { completeTime: timestampFromDate(attempt.completedAt) }),
+  };
+}
+
+/** Undefined for "unspecified". */
+export function toExecutionStatus(message: ExecutionStatusMessage): ExecutionStatus | undefined {
+  return (Object.keys(statusMessages) as ExecutionStatus[]).find((status) => statusMessages[status] === message);
+}

@@ -9,3 +9,12 @@ export const testPostgresUrl = (): string => required('FLOTILLA_TEST_POSTGRES_UR
 
 /** host:port of the Kafka broker of this test run. */
 export const testKafkaBrokers = (): readonly string[] => required('FLOTILLA_TEST_KAFKA_BROKERS').split(',');
+
+/** URL of the Redis-compatible server of this test run. */
+export const testRedisUrl = (): string => required('FLOTILLA_TEST_REDIS_URL');
+
+/** host:port of the Temporal server of this test run. */
+export const testTemporalAddress = (): string => required('FLOTILLA_TEST_TEMPORAL_ADDRESS');
+
+/** File of the small chat model. */
+export const testModelPath = (): string => required('FLOTILLA_TEST_MODEL_PATH');

@@ -1,4 +1,15 @@
+export { testKafkaBrokers, testModelPath, testPostgresUrl, testRedisUrl, testTemporalAddress } from './config.ts';
 export * from './database.ts';
+export { eventually } from './eventually.ts';
+export {
+  type IdentityServer,
+  startTestIdentity,
+  type TestIdentity,
+  type TestPrincipal,
+  tenant,
+  testIdentity,
+} from './identity.ts';
+export { testKafka, uniqueTopic } from './kafka.ts';
 export {
   type ModelReply,
   type ModelRequest,

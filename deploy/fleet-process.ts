@@ -48,4 +48,6 @@ export interface Surroundings {
   /** A target for gRPC clients, all replicas in it. */
   grpcAddress(service: string): string;
   secret(name: string): string;
+  /** SHA-256 of a secret, in hexadecimal. */
+  fingerprint(name: string): string;
 }

@@ -1,5 +1,4 @@
 import type { FleetProcess, Health, Surroundings } from './fleet-process.ts';
-import { fingerprint } from './secrets.ts';
 
 /** Where each process listens, counted from the base port (7400 unless FLOTILLA_PORT_BASE says otherwise). */
 export const portOffsets = {
@@ -10,7 +9,7 @@ export const portOffsets = {
   validation: { grpc: 4, admin: 104 },
   notification: { grpc: 5, admin: 105 },
   audit: { grpc: 6, admin: 106 },
-  'local-model': { http: 7 },
+  'local-model': { http: 7, admin: 107 },
   tracker: { http: 8 },
   postgres: { sql: 20 },
   kafka: { broker: 21, controller: 22 },
@@ -19,8 +18,10 @@ export const portOffsets = {
   maildev: { smtp: 25, web: 26 },
 } as const;
 
-/** The second replica of a service listens so much higher than the first. */
-export const replicaOffset = 50;
+/** How much higher than the first a replica listens: 50, 200, 250… so that none meets the administration ports at 100. */
+export function replicaOffset(replica: number): number {
+  return ((replica - 1) % 2) * 50 + Math.floor((replica - 1) / 2) * 200;
+}
 
 /** Services that answer gRPC, each with a database of its own. */
 export const grpcServices = ['identity', 'llm-agent', 'workflow', 'validation', 'notification', 'audit'] as const;
@@ -47,10 +48,7 @@ export interface FleetShape {
 export function describeFleet({ portBase, replicas }: FleetShape, around: Surroundings): readonly FleetProcess[] {
   const at = <Name extends keyof typeof portOffsets>(name: Name, replica = 1): Readonly<Record<string, number>> =>
     Object.fromEntries(
-      Object.entries(portOffsets[name]).map(([use, offset]) => [
-        use,
-        portBase + offset + (replica - 1) * replicaOffset,
-      ]),
+      Object.entries(portOffsets[name]).map(([use, offset]) => [use, portBase + offset + replicaOffset(replica)]),
     );
   const copies = (each: (replica: number, suffix: string) => FleetProcess): FleetProcess[] =>
     Array.from({ length: replicas }, (_, index) => each(index + 1, index === 0 ? '' : `-${index + 1}`));
@@ -68,7 +66,7 @@ export function describeFleet({ portBase, replicas }: FleetShape, around: Surrou
       program: {
         kind: 'script',
         path: 'deploy/node_modules/maildev/dist/bin/maildev.js',
-        argv: mailArguments(at('maildev'), around.bindHost),
+        argv: mailArguments(at('maildev'), around),
       },
       ports: at('maildev'),
       health: { kind: 'http', port: at('maildev')['web'] ?? 0, path: '/' },
@@ -123,6 +121,7 @@ export function describeFleet({ portBase, replicas }: FleetShape, around: Surrou
         FLOTILLA_HOST: around.bindHost,
         FLOTILLA_LOG_LEVEL: 'info',
         LOCAL_MODEL_HTTP_PORT: String(at('local-model')['http']),
+        LOCAL_MODEL_ADMIN_PORT: String(at('local-model')['admin']),
         LOCAL_MODEL_PATH: around.modelPath,
         LOCAL_MODEL_THREADS: String(around.modelThreads),
       },
@@ -228,7 +227,7 @@ function specialEnvironment(service: (typeof grpcServices)[number], around: Surr
       return {
         IDENTITY_SIGNING_KEYS: around.secret('signing/identity'),
         IDENTITY_SERVICE_CREDENTIALS: callers
-          .map((caller) => `${caller}:${fingerprint(around.secret(clientSecret(caller)))}`)
+          .map((caller) => `${caller}:${around.fingerprint(clientSecret(caller))}`)
           .join(','),
         IDENTITY_BOOTSTRAP_TENANT_SLUG: 'flotilla',
         IDENTITY_BOOTSTRAP_ADMIN_EMAIL: 'admin@flotilla.example',
@@ -277,6 +276,16 @@ function http(port: number | undefined, path: string): Health {
   return { kind: 'http', port: port ?? 0, path };
 }
 
-function mailArguments(ports: Readonly<Record<string, number>>, host: string): string[] {
-  return ['--smtp', String(ports['smtp']), '--web', String(ports['web']), '--ip', host, '--web-ip', host];
+function mailArguments(ports: Readonly<Record<string, number>>, { bindHost, stateDir }: Surroundings): string[] {
+  const listen = [
+    '--smtp',
+    String(ports['smtp']),
+    '--web',
+    String(ports['web']),
+    '--ip',
+    bindHost,
+    '--web-ip',
+    bindHost,
+  ];
+  return [...listen, '--mail-directory', stateDir('maildev'), '--max-emails', '1000'];
 }

@@ -1,4 +1,4 @@
-export { databasePrefix, describeFleet, type FleetShape, grpcServices, portOffsets } from './fleet.ts';
+export { databasePrefix, describeFleet, type FleetShape, grpcServices, portOffsets, variablePrefix } from './fleet.ts';
 export type { FleetProcess, Health, Program, Surroundings } from './fleet-process.ts';
 export { installed, type NativePart } from './native/install.ts';
 export { freePort, isFree } from './native/ports.ts';

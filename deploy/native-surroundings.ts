@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { databasePrefix, databaseSecret, type FleetShape, portOffsets, replicaOffset } from './fleet.ts';
 import type { Surroundings } from './fleet-process.ts';
-import type { FleetSecrets } from './secrets.ts';
+import { type FleetSecrets, fingerprint, secretValue } from './secrets.ts';
 
 /** How the processes of the native stack find each other: everything on the loopback interface. */
 export function nativeSurroundings(
@@ -31,13 +31,10 @@ export function nativeSurroundings(
     },
     grpcAddress: (service) => {
       const first = portOffsets[service as 'identity'].grpc;
-      const all = Array.from({ length: replicas }, (_, index) => at(first + index * replicaOffset));
+      const all = Array.from({ length: replicas }, (_, index) => at(first + replicaOffset(index + 1)));
       return replicas === 1 ? (all[0] ?? '') : `ipv4:${all.join(',')}`;
     },
-    secret: (name) => {
-      if (name.startsWith('signing/')) return secrets.signingKeys(name);
-      // Keys are told from session tokens by their prefix.
-      return secrets.text(name, name.endsWith('/api-key') ? 'flk_' : '');
-    },
+    secret: (name) => secretValue(secrets, name),
+    fingerprint: (name) => fingerprint(secretValue(secrets, name)),
   };
 }

@@ -29,6 +29,13 @@ export function openSecrets(file: string): FleetSecrets {
   };
 }
 
+/** The secret of this name in the form that its kind needs. */
+export function secretValue(secrets: FleetSecrets, name: string): string {
+  if (name.startsWith('signing/')) return secrets.signingKeys(name);
+  // API keys are told from session tokens by their prefix.
+  return secrets.text(name, name.endsWith('/api-key') ? 'flk_' : '');
+}
+
 /** The SHA-256 of a secret in hexadecimal: what a verifier keeps instead of it. */
 export function fingerprint(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');

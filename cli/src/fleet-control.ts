@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,39 +28,45 @@ export async function fleetCondition(config: CliConfig, planned: FleetFile): Pro
   return outdated ? 'changed' : 'running';
 }
 
-/** Starts the supervisor; it starts everything else. @throws Error when a port is taken, saying by whom */
+/**
+ * Starts the supervisor; it starts everything else. Harmless when there is one.
+ * @throws Error when a port is taken, saying by whom
+ */
 export async function startSupervisor(config: CliConfig, planned: FleetFile): Promise<void> {
   const { stateDir } = config;
-  await clearRemains(stateDir);
-  await refuseTakenPorts(planned);
-  writeFleetFile(planned);
-  mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
-  const log = openSync(join(stateDir, 'logs', 'supervisor.log'), 'a', 0o600);
-  const main = join(import.meta.dirname, 'supervisor/main.ts');
-  // flock replaces itself by Node, which then holds the lock for as long as it lives: never two supervisors.
-  const child = spawn(
-    'flock',
-    ['--no-fork', '--nonblock', join(stateDir, 'supervisor.lock'), process.execPath, main, stateDir],
-    {
-      detached: true,
-      stdio: ['ignore', log, log],
-      cwd: config.workspace,
-      env: config.inherited,
-    },
-  );
-  closeSync(log);
-  child.unref();
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   let ended = false;
-  child.once('exit', () => {
-    ended = true;
-  });
+  if (!isSupervised(stateDir)) {
+    await clearRemains(stateDir);
+    await refuseTakenPorts(planned);
+    writeFleetFile(planned);
+    spawnSupervisor(config).once('exit', () => {
+      ended = true;
+    });
+  }
   const deadline = Date.now() + 20_000;
   while ((await connectSupervisor(stateDir).status()) === undefined) {
-    if (ended || Date.now() > deadline) {
+    if ((ended && !isSupervised(stateDir)) || Date.now() > deadline) {
       throw new Error(`The supervisor did not start:\n${lastLines(join(stateDir, 'logs', 'supervisor.log'), 8)}`);
     }
     await delay(50);
   }
+}
+
+function spawnSupervisor({ stateDir, workspace, inherited }: CliConfig): ChildProcess {
+  mkdirSync(join(stateDir, 'logs'), { recursive: true, mode: 0o700 });
+  const log = openSync(join(stateDir, 'logs', 'supervisor.log'), 'a', 0o600);
+  const main = [process.execPath, join(import.meta.dirname, 'supervisor/main.ts'), stateDir];
+  // flock replaces itself by Node, which then holds the lock for as long as it lives: never two supervisors.
+  const child = spawn('flock', ['--no-fork', '--timeout', '3', join(stateDir, 'supervisor.lock'), ...main], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: workspace,
+    env: inherited,
+  });
+  closeSync(log);
+  child.unref();
+  return child;
 }
 
 /** Waits until a process is well. @throws Error with its last log lines when it keeps failing */
@@ -82,18 +88,30 @@ export async function untilWell(config: CliConfig, name: string, deadline: numbe
 export async function stopFleet(config: CliConfig): Promise<'stopped' | 'was down'> {
   const { stateDir } = config;
   const client = connectSupervisor(stateDir);
-  const wasUp = (await client.status().catch(() => [])) !== undefined;
-  if (wasUp) await client.stop().catch(() => undefined);
+  const answer = await client.status().catch(() => 'hangs' as const);
+  const wasUp = answer !== undefined;
+  if (wasUp && answer !== 'hangs') await client.stop().catch(() => undefined);
   const supervisor = readJson<ProcessIdentity>(join(stateDir, 'supervisor.json'));
-  const patience = Date.now() + 5_000;
+  const patience = Date.now() + (answer === 'hangs' ? 0 : 5_000);
   while (supervisor !== undefined && isAlive(supervisor) && Date.now() < patience) await delay(30);
-  if (supervisor !== undefined) signalProcess(supervisor, 'SIGKILL');
+  if (supervisor !== undefined) await endProcess(supervisor);
   await clearRemains(stateDir);
   for (const { port } of allPorts(readFleetFile(stateDir))) {
     const deadline = Date.now() + 5_000;
     while (wasUp && !(await isFree(port)) && Date.now() < deadline) await delay(30);
   }
   return wasUp ? 'stopped' : 'was down';
+}
+
+async function endProcess(identity: ProcessIdentity): Promise<void> {
+  signalProcess(identity, 'SIGKILL');
+  const deadline = Date.now() + 5_000;
+  while (isAlive(identity) && Date.now() < deadline) await delay(20);
+}
+
+/** Whether a supervisor holds the lock, be it only just starting. */
+function isSupervised(stateDir: string): boolean {
+  return spawnSync('flock', ['--nonblock', join(stateDir, 'supervisor.lock'), 'true'], { timeout: 5_000 }).status !== 0;
 }
 
 async function clearRemains(stateDir: string): Promise<void> {

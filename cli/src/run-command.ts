@@ -38,15 +38,15 @@ export async function runCommand(
   };
   process.once('exit', endGroup);
   let output = '';
-  let rest = '';
-  const listen = (chunk: string) => {
-    output += chunk;
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) options.onLine?.(line);
-  };
-  child.stdout.setEncoding('utf8').on('data', listen);
-  child.stderr.setEncoding('utf8').on('data', listen);
+  const rests = ['', ''];
+  [child.stdout, child.stderr].forEach((stream, index) => {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      const lines = `${rests[index]}${chunk}`.split('\n');
+      rests[index] = lines.pop() ?? '';
+      for (const line of lines) options.onLine?.(line);
+    });
+  });
   const closed = new Promise<number>((resolve) => {
     child.once('close', (code) => resolve(code ?? 1));
     child.once('error', (error) => {
@@ -61,6 +61,6 @@ export async function runCommand(
   patience.abort();
   const code = await closed;
   process.removeListener('exit', endGroup);
-  if (rest !== '') options.onLine?.(rest);
+  for (const rest of rests) if (rest !== '') options.onLine?.(rest);
   return { code: first === undefined ? 124 : code, output, timedOut: first === undefined };
 }

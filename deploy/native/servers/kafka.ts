@@ -54,16 +54,27 @@ export const kafka: ServerDefinition = {
   },
 };
 
+/** Where one Kafka node listens, and as what it is known to clients. */
+export interface KafkaPlace {
+  readonly bindHost: string;
+  readonly port: number;
+  readonly secondPort: number;
+  readonly address: string;
+}
+
 /** One node is broker and controller. Every internal topic has one replica, or groups would stall silently. */
-function properties({ port, secondPort, settings }: ServerPlace, dataDir: string): string {
-  const entries = {
+export function kafkaSettings(
+  { bindHost, port, secondPort, address }: KafkaPlace,
+  dataDir: string,
+): Record<string, string> {
+  return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${secondPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${secondPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://${bindHost}:${port},CONTROLLER://127.0.0.1:${secondPort}`,
+    'advertised.listeners': `PLAINTEXT://${address}`,
     'log.dirs': dataDir,
     // A killed broker may come back only when its old session is over: by default after 9 s.
     'broker.session.timeout.ms': '3000',
@@ -80,9 +91,12 @@ function properties({ port, secondPort, settings }: ServerPlace, dataDir: string
     'share.coordinator.state.topic.num.partitions': '4',
     'num.network.threads': '2',
     'num.io.threads': '4',
-    ...settings,
   };
-  return Object.entries(entries)
+}
+
+function properties({ port, secondPort, settings }: ServerPlace, dataDir: string): string {
+  const place = { bindHost: '127.0.0.1', port, secondPort, address: `127.0.0.1:${port}` };
+  return Object.entries({ ...kafkaSettings(place, dataDir), ...settings })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }

@@ -7,7 +7,7 @@ import type { RunOnce, ServerDefinition, ServerPlace } from '../server-definitio
 const bin = '/usr/lib/postgresql/17/bin';
 
 /** Sized for a machine of two cores. Durability is as in production: a killed server loses nothing it confirmed. */
-const settings: Readonly<Record<string, string>> = {
+export const postgresSettings: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   shared_preload_libraries: 'timescaledb',
@@ -58,7 +58,7 @@ export const postgres: ServerDefinition = {
     `${bin}/postgres`,
     '-D',
     '/state/data',
-    ...Object.entries({ ...settings, port: String(place.port), ...place.settings }).flatMap(([name, value]) => [
+    ...Object.entries({ ...postgresSettings, port: String(place.port), ...place.settings }).flatMap(([name, value]) => [
       '-c',
       `${name}=${value}`,
     ]),

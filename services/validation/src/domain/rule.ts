@@ -1,3 +1,4 @@
+import { AppError } from '@flotilla/errors';
 import type { JsonObject } from '@flotilla/expressions';
 
 export const ruleTypes = ['regex', 'nlp', 'length', 'custom', 'composite'] as const;
@@ -25,4 +26,8 @@ export interface Rule {
   readonly revision: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+export function ruleNotFound(): AppError {
+  return new AppError('not_found', 'RULE_NOT_FOUND', 'There is no such rule.');
 }

@@ -95,3 +95,19 @@ function sameRules(left: readonly WeightedRule[], right: readonly WeightedRule[]
     left.every(({ ruleId, weight }, index) => ruleId === right[index]?.ruleId && weight === right[index]?.weight)
   );
 }
+
+export function scoringModelNotFound(): AppError {
+  return new AppError('not_found', 'SCORING_MODEL_NOT_FOUND', 'There is no such scoring model.');
+}
+
+/** Refuses a model whose rules do not all exist. */
+export function checkRulesExist(model: Pick<ScoringModel, 'rules'>, existing: ReadonlySet<string>): void {
+  const violations = model.rules.flatMap(({ ruleId }, index) =>
+    existing.has(ruleId)
+      ? []
+      : [{ field: `rules[${index}].rule_id`, reason: 'RULE_NOT_FOUND', message: `There is no rule ${ruleId}.` }],
+  );
+  if (violations.length === 0) return;
+  const words = violations.map(({ message }) => message).join(' ');
+  throw new AppError('invalid_argument', 'SCORING_MODEL_INVALID', words, { violations });
+}

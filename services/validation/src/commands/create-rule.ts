@@ -1,0 +1,45 @@
+import { RuleCreatedSchema } from '@flotilla/contracts/validation';
+import { appendEvent } from '@flotilla/events';
+import type { JsonObject } from '@flotilla/expressions';
+import type { Tx } from '@flotilla/postgres';
+import { insertRule } from '../db/rule-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Rule, RuleType, Severity } from '../domain/rule.ts';
+import { parseConfiguration } from '../domain/rule-configuration.ts';
+import { toRuleMessage } from '../messages/rule-message.ts';
+import { settleMembers } from './settle-members.ts';
+
+/** What creating needs from outside. */
+export interface CreateRule {
+  readonly now: () => Date;
+  readonly newId: () => string;
+}
+
+export async function createRule(
+  { now, newId }: CreateRule,
+  tx: Tx<Schema>,
+  wish: {
+    name: string;
+    description: string;
+    ruleType: RuleType;
+    configuration: JsonObject;
+    severity: Severity | undefined;
+    weight: number | undefined;
+  },
+): Promise<Rule> {
+  parseConfiguration(wish.ruleType, wish.configuration);
+  const rule: Rule = {
+    ...wish,
+    id: newId(),
+    severity: wish.severity ?? 'error',
+    weight: wish.weight ?? 1,
+    status: 'active',
+    revision: 1,
+    createdAt: now(),
+    updatedAt: now(),
+  };
+  await settleMembers(tx, rule);
+  await insertRule(tx, rule);
+  await appendEvent(tx, { schema: RuleCreatedSchema, message: { rule: toRuleMessage(rule) }, id: rule.id });
+  return rule;
+}

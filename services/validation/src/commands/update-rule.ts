@@ -1,0 +1,46 @@
+import { RuleUpdatedSchema } from '@flotilla/contracts/validation';
+import { appendEvent } from '@flotilla/events';
+import type { JsonObject } from '@flotilla/expressions';
+import { checkRevision, type Tx } from '@flotilla/postgres';
+import { lockRule, updateRule as saveRule } from '../db/rule-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { type Rule, type RuleState, ruleNotFound, type Severity } from '../domain/rule.ts';
+import { parseConfiguration } from '../domain/rule-configuration.ts';
+import { toRuleMessage } from '../messages/rule-message.ts';
+import { settleMembers } from './settle-members.ts';
+
+export async function updateRule(
+  now: Date,
+  tx: Tx<Schema>,
+  wish: {
+    id: string;
+    etag: string;
+    name: string | undefined;
+    description: string | undefined;
+    configuration: JsonObject | undefined;
+    severity: Severity | undefined;
+    weight: number | undefined;
+    status: RuleState | undefined;
+  },
+): Promise<Rule> {
+  const rule = await lockRule(tx, wish.id);
+  if (rule === undefined) throw ruleNotFound();
+  checkRevision(rule, wish.etag);
+  const changed: Rule = {
+    ...rule,
+    name: wish.name ?? rule.name,
+    description: wish.description ?? rule.description,
+    configuration: wish.configuration ?? rule.configuration,
+    severity: wish.severity ?? rule.severity,
+    weight: wish.weight ?? rule.weight,
+    status: wish.status ?? rule.status,
+    updatedAt: now,
+  };
+  if (wish.configuration !== undefined) {
+    parseConfiguration(changed.ruleType, changed.configuration);
+    await settleMembers(tx, changed);
+  }
+  const saved = await saveRule(tx, changed);
+  await appendEvent(tx, { schema: RuleUpdatedSchema, message: { rule: toRuleMessage(saved) }, id: saved.id });
+  return saved;
+}

@@ -1,0 +1,2 @@
+drop table validation_results;
+drop table scoring_models;

@@ -31,6 +31,7 @@ create table parked_events (
   aggregate    text not null,
   aggregate_id uuid not null,
   event_id     uuid not null,
+  event_seq    bigint,
   topic        text not null,
   record_key   text not null,
   headers      jsonb not null,
@@ -83,9 +84,10 @@ select allow_app('claim_event(text, uuid, text, uuid, bigint, boolean, boolean)'
 
 -- What is parked, over all tenants: for operators and for a redrive. No values.
 create function parked_aggregates(p_consumer text)
-returns table (tenant_id uuid, aggregate text, aggregate_id uuid, events bigint, reason text, parked_at timestamptz)
+returns table (tenant_id uuid, aggregate text, aggregate_id uuid, events bigint, attempts integer, reason text, parked_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-  select p.tenant_id, p.aggregate, p.aggregate_id, count(*), (array_agg(p.reason order by p.seq))[1], min(p.parked_at)
+  select p.tenant_id, p.aggregate, p.aggregate_id, count(*), (array_agg(p.attempts order by p.event_seq nulls first, p.seq))[1],
+    (array_agg(p.reason order by p.event_seq nulls first, p.seq))[1], min(p.parked_at)
   from parked_events p where p.consumer = p_consumer
   group by p.tenant_id, p.aggregate, p.aggregate_id order by min(p.seq)
 $$;

@@ -1,0 +1,59 @@
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { type ContractEvent, events, withoutPrivateFields } from '@flotilla/contracts';
+import { AppError } from '@flotilla/errors';
+import { newId, sql, type Tx } from '@flotilla/postgres';
+import { maxCausationDepth } from './domain-event.ts';
+
+/** What happened. */
+export interface NewEvent<Desc extends DescMessage> {
+  readonly schema: Desc;
+  readonly message: MessageInitShape<Desc>;
+  /** Of the aggregate's row. */
+  readonly id: string;
+}
+
+const contractEvents: ReadonlyMap<string, ContractEvent> = new Map(
+  events.map((event) => [event.schema.typeName, event]),
+);
+
+// Below the size of a record that the topics accept.
+const maxPayloadBytes = 1_500_000;
+
+/**
+ * Adds an event to the outbox, in the transaction that makes it true. One statement: it counts up `event_seq` on the
+ * aggregate's row, which also locks it, so that events of an aggregate are numbered without gaps in commit order.
+ * Fields that the contract calls secret or personal are left out.
+ *
+ * @throws AppError `failed_precondition CAUSATION_TOO_DEEP` when events go round in circles
+ * @example
+ * await appendEvent(tx, { schema: AgentCreatedSchema, message: { agent: toAgentMessage(agent) }, id: agent.id });
+ */
+export async function appendEvent<S, Desc extends DescMessage>(tx: Tx<S>, event: NewEvent<Desc>): Promise<void> {
+  const { schema, id } = event;
+  const contract = contractEvents.get(schema.typeName);
+  if (contract === undefined) throw internal(`${schema.typeName} has no aggregate option`);
+  const { tenantId, actor, traceparent, causationDepth = 0 } = tx.scope;
+  if (causationDepth > maxCausationDepth) {
+    throw new AppError('failed_precondition', 'CAUSATION_TOO_DEEP', 'Events caused events too many times.');
+  }
+  const payload = toBinary(schema, withoutPrivateFields(schema, create(schema, event.message)));
+  if (payload.byteLength > maxPayloadBytes) {
+    throw new AppError('invalid_argument', 'EVENT_TOO_LARGE', 'This is too large to be announced as an event.');
+  }
+  const { numAffectedRows } = await sql`
+    with bumped as (
+      update ${sql.table(contract.aggregate)} set event_seq = event_seq + 1 where id = ${id} returning event_seq
+    )
+    insert into outbox (id, tenant_id, topic, aggregate, aggregate_id, event_seq, type, payload,
+      traceparent, causation_depth, actor_type, actor_id)
+    select ${newId()}::uuid, ${tenantId}::uuid, ${contract.topic}, ${contract.aggregate}, ${id}::uuid, event_seq,
+      ${schema.typeName}, ${payload}::bytea, ${traceparent ?? null}, ${causationDepth}::integer, ${actor.type}, ${actor.id}
+    from bumped`.execute(tx);
+  if (numAffectedRows !== 1n) throw internal(`no row ${id} in ${contract.aggregate} for ${schema.typeName}`);
+}
+
+function internal(detail: string): AppError {
+  return new AppError('internal', 'EVENT_WITHOUT_AGGREGATE', 'Something went wrong on our side.', {
+    cause: new Error(detail),
+  });
+}

@@ -1,0 +1,110 @@
+import { AppError } from '@flotilla/errors';
+import { currentTraceparent, withTraceparent } from '@flotilla/observability';
+import type { Database, TransactionScope, Tx } from '@flotilla/postgres';
+import {
+  type Claim,
+  claimBatch,
+  claimEvent,
+  firstParked,
+  type ParkedAggregate,
+  parkEvent,
+  unpark,
+} from './consumer-store.ts';
+import type { DomainEvent, EventHead } from './domain-event.ts';
+import { decodeEvent, type EventHandlers } from './event-handlers.ts';
+import type { IncomingRecord } from './transport.ts';
+
+interface ApplicationOptions<S> {
+  readonly db: Database<S>;
+  readonly group: string;
+  readonly on: EventHandlers<S>;
+  readonly batch: ((tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>) | undefined;
+  readonly ordered: boolean;
+}
+
+/** A record whose headers are those of an event. */
+export interface ReadableRecord {
+  readonly head: EventHead;
+  readonly record: IncomingRecord;
+}
+
+/** The transactions in which events take effect. */
+export interface Application {
+  readonly group: string;
+  readonly batches: boolean;
+  handles(type: string): boolean;
+  /** @throws whatever the handler throws, and `failed_precondition EVENT_GAP` */
+  apply(event: ReadableRecord): Promise<Claim>;
+  applyBatch(events: readonly ReadableRecord[]): Promise<void>;
+  /** Applies the first parked event of an aggregate, when it is still this one, and takes it out. */
+  applyParked(parked: ParkedAggregate, seq: bigint, event: ReadableRecord): Promise<void>;
+  park(event: ReadableRecord, reason: string): Promise<void>;
+  /** For an event that is not to have an effect any more. */
+  acknowledge(event: ReadableRecord): Promise<void>;
+}
+
+export function createApplication<S>({ db, group, on, batch, ordered }: ApplicationOptions<S>): Application {
+  const scopeOf = (head: EventHead): TransactionScope => ({
+    tenantId: head.tenantId,
+    actor: { type: 'service', id: group },
+    traceparent: currentTraceparent() ?? head.traceparent,
+    causationDepth: head.causationDepth + 1,
+  });
+  const inScope = <T>({ head }: ReadableRecord, body: (tx: Tx<S>) => Promise<T>): Promise<T> =>
+    withTraceparent(head.traceparent, `consume ${head.type}`, () => db.inTenant(scopeOf(head), body));
+
+  async function claim(tx: Tx<S>, head: EventHead, redrive: boolean): Promise<Claim> {
+    if (batch) return (await claimBatch(tx, group, [head.id])).has(head.id) ? 'new' : 'duplicate';
+    const claimed = await claimEvent(tx, group, head, { every: ordered, redrive });
+    if (claimed === 'gap') {
+      throw new AppError('failed_precondition', 'EVENT_GAP', 'An earlier event of the same aggregate is missing.');
+    }
+    return claimed;
+  }
+
+  async function effect(tx: Tx<S>, { head, record }: ReadableRecord): Promise<void> {
+    if (batch) await batch(tx, [decodeEvent(head, record)]);
+    else await on[head.type]?.(tx, decodeEvent(head, record));
+  }
+
+  return {
+    group,
+    batches: batch !== undefined,
+    // A projection that needs every event also counts those that it does nothing about.
+    handles: (type) => batch !== undefined || ordered || on[type] !== undefined,
+    apply: (event) =>
+      inScope(event, async (tx) => {
+        const claimed = await claim(tx, event.head, false);
+        if (claimed === 'new') await effect(tx, event);
+        if (claimed === 'parked') await parkEvent(tx, group, event.head, event.record, 'EVENT_BEHIND_PARKED');
+        return claimed;
+      }),
+    async applyBatch(events) {
+      const [first] = events;
+      if (first === undefined || batch === undefined) return;
+      const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
+      await db.inTenant(scope, async (tx) => {
+        const fresh = await claimBatch(
+          tx,
+          group,
+          events.map(({ head }) => head.id),
+        );
+        const decoded = events.flatMap(({ head, record }) => (fresh.has(head.id) ? [decodeEvent(head, record)] : []));
+        // One batch can hold an event twice: published again after a crash of the relay.
+        const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
+        if (distinct.length > 0) await batch(tx, distinct);
+      });
+    },
+    applyParked: (parked, seq, event) =>
+      inScope(event, async (tx) => {
+        const first = await firstParked(tx, group, parked);
+        if (first?.seq !== seq) return;
+        if ((await claim(tx, event.head, true)) === 'new') await effect(tx, event);
+        await unpark(tx, seq);
+      }),
+    park: (event, reason) => inScope(event, (tx) => parkEvent(tx, group, event.head, event.record, reason)),
+    async acknowledge(event) {
+      await inScope(event, (tx) => claim(tx, event.head, false));
+    },
+  };
+}

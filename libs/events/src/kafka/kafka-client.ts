@@ -1,0 +1,39 @@
+import { AppError } from '@flotilla/errors';
+import type { Logger } from '@flotilla/observability';
+import { Kafka, type LogEntry, logLevel } from 'kafkajs';
+
+/** Where the brokers are and who asks. */
+export interface KafkaOptions {
+  /** host:port each. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly log: Logger;
+}
+
+/** A client whose every wait is finite: what failed is tried again by those who own the work. */
+export function createKafkaClient({ brokers, clientId, log }: KafkaOptions): Kafka {
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: 3_000,
+    requestTimeout: 10_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+    logLevel: logLevel.WARN,
+    // Its errors also arrive as exceptions and are reported there; as log lines they are detail.
+    logCreator: () => (entry: LogEntry) => log.debug({ kafka: entry.log }, entry.log.message),
+  });
+}
+
+export function brokerUnavailable(cause: unknown): AppError {
+  return new AppError('unavailable', 'BROKER_UNAVAILABLE', 'The event broker is not available.', { cause });
+}
+
+/** Gives up waiting for a promise that a lost connection may leave hanging. */
+export async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => {}), late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger, Metrics } from '@flotilla/observability';
+import { openOutbox } from './outbox-store.ts';
+import type { Transport } from './transport.ts';
+import { createWaker } from './waker.ts';
+
+/** What a relay works with. */
+export interface RelayOptions {
+  /** The relay role's URL, straight to the server: it holds an advisory lock for as long as it is connected. */
+  readonly url: string;
+  readonly transport: Transport;
+  readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
+  /** One holder for each slot; others stand by. */
+  readonly slot?: string | undefined;
+  /** At most so many rows in one batch. */
+  readonly maxRows?: number | undefined;
+  /** How often the outbox is looked at when nobody wakes the relay. */
+  readonly idleMs?: number | undefined;
+  /** How often a standby tries to become the holder. */
+  readonly standbyMs?: number | undefined;
+  /** How long published events stay republishable. */
+  readonly keepSentHours?: number | undefined;
+  readonly now?: (() => Date) | undefined;
+}
+
+/** Carries committed events from the outbox to the broker. */
+export interface Relay {
+  start(): void;
+  /** Ends after the batch in hand. What is left goes out after the next start. */
+  stop(): Promise<void>;
+  /** Something was committed in this process. */
+  wake(): void;
+  /** Whether this relay is the one that publishes. */
+  isHolder(): boolean;
+  /** How much waits, and for how long the oldest has. */
+  lag(): Promise<{ readonly rows: number; readonly oldestMs: number }>;
+}
+
+const maintenanceEveryMs = 10 * 60_000;
+
+/**
+ * Creates a relay: publishes rows of the outbox by `seq` and moves them to `outbox_sent` once every one is
+ * acknowledged. Killed in between, it publishes them again; consumers tell by the event's id.
+ */
+export function createRelay(options: RelayOptions): Relay {
+  const { transport, log, metrics, now = () => new Date() } = options;
+  const { idleMs = 250, standbyMs = 1_000, keepSentHours = 72 } = options;
+  const published = metrics?.counter(
+    'relay_published_total',
+    'Rows of the outbox that were published and acknowledged.',
+  );
+  const stopping = new AbortController();
+  const waker = createWaker(stopping.signal);
+  let holder = false;
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    let failures = 0;
+    while (!stopping.signal.aborted) {
+      try {
+        await holdAndPublish(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        failures += 1;
+        log.warn({ err: error, failures }, 'the relay failed and starts again');
+      }
+      holder = false;
+      await pause(Math.min(100 * 2 ** failures, 2_000));
+    }
+  }
+
+  /** One connection, one holding: ends with the connection, or with an error. */
+  async function holdAndPublish(onSuccess: () => void): Promise<void> {
+    const outbox = await openOutbox(options.url, options.slot ?? 'default');
+    try {
+      while (!stopping.signal.aborted && !(await outbox.tryHold())) await pause(standbyMs);
+      holder = !stopping.signal.aborted;
+      let maintainAt = 0;
+      let waitMs = 10;
+      while (!stopping.signal.aborted) {
+        if (now().getTime() >= maintainAt) {
+          await outbox.maintain(now(), keepSentHours);
+          maintainAt = now().getTime() + maintenanceEveryMs;
+        }
+        waker.reset();
+        const batch = await outbox.next(options.maxRows ?? 500);
+        if (batch.rows.length > 0) {
+          await transport.publish(batch.records);
+          await outbox.moveToSent(batch.rows, now());
+          published?.inc(batch.rows.length);
+          waitMs = 10;
+        } else {
+          await waker.wait(waitMs);
+          waitMs = Math.min(waitMs * 2, idleMs);
+        }
+        onSuccess();
+      }
+    } finally {
+      await outbox.close();
+    }
+  }
+
+  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => {});
+
+  return {
+    start() {
+      running ??= run();
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+    wake: waker.wake,
+    isHolder: () => holder,
+    async lag() {
+      const outbox = await openOutbox(options.url, options.slot ?? 'default');
+      try {
+        return await outbox.lag();
+      } finally {
+        await outbox.close();
+      }
+    },
+  };
+}

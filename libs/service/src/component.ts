@@ -8,9 +8,12 @@ export type Phase = (typeof phases)[number];
 export interface Component {
   readonly name: string;
   readonly phase: Phase;
-  start?(): Promise<unknown>;
+  /** Awaited, as are the others. */
+  start?(): unknown;
   /** Finishes what runs, within the time that is left. */
-  stop?(graceMs: number): Promise<unknown>;
+  stop?(graceMs: number): unknown;
   /** Rejects while the service cannot do its work because of this: it is then not ready, but stays alive. */
-  check?(): Promise<unknown>;
+  check?(): unknown;
+  /** Shown by `/readyz`, but the service works on while the check fails. */
+  readonly optional?: boolean;
 }

@@ -11,4 +11,5 @@ export { toAction } from './denied-action.ts';
 export { migrationsFolder } from './migrations-folder.ts';
 export { type Program, runService, type Service } from './run-service.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { createServiceKit, type KitOptions, type ServiceKit } from './service-kit.ts';
 export { createServiceTokens, type ServiceTokens, type ServiceTokensOptions } from './service-tokens.ts';

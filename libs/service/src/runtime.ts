@@ -1,6 +1,6 @@
 import { AppError, toAppError } from '@flotilla/errors';
 import type { Logger, Metrics } from '@flotilla/observability';
-import { createAdminServer, type Readiness } from './admin-server.ts';
+import { type CheckResult, createAdminServer, type Readiness } from './admin-server.ts';
 import { type Component, phases } from './component.ts';
 
 /** What a runtime is made with. Times in milliseconds. */
@@ -53,7 +53,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const checks = await Promise.all(
       watched.map(async (component) => [component.name, await checkOne(component)] as const),
     );
-    const ready = state === 'running' && checks.every(([, { ok }]) => ok);
+    const ready = state === 'running' && checks.every(([, { ok, optional }]) => ok || optional === true);
     return { ready, state, checks: Object.fromEntries(checks) };
   }
 
@@ -103,12 +103,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   return { start, stop, readiness };
 }
 
-async function checkOne(component: Component): Promise<{ ok: boolean; reason?: string }> {
+async function checkOne(component: Component): Promise<CheckResult> {
+  const optional = component.optional === true ? { optional: true } : {};
   try {
     await within(checkMs, async () => component.check?.());
-    return { ok: true };
+    return { ok: true, ...optional };
   } catch (error) {
-    return { ok: false, reason: toAppError(error).reason };
+    return { ok: false, reason: toAppError(error).reason, ...optional };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { Metrics } from '@flotilla/observability';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
@@ -6,6 +7,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The path as the contract writes it. */
     template?: string;
+    /** The method behind the route. */
+    rpc?: DescMethod;
   }
 }
 

@@ -87,7 +87,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     scope.route({
       method: route.verb,
       url: routerPath(route),
-      config: { template: route.template },
+      config: { template: route.template, rpc: route.method },
       exposeHeadRoute: route.verb === 'GET' && !route.streaming,
       handler: handlerOf(route),
     });

@@ -62,7 +62,7 @@ export function createDatabase<S>(options: DatabaseOptions): Database<S> {
     write: (call, body) =>
       transactions.writing(scopeOf(call), { deadline: call.deadline, idempotency: call.idempotency }, body),
     read: (call, body) => transactions.reading(scopeOf(call), call.deadline, body),
-    inTenant(scope, body) {
+    async inTenant(scope, body) {
       if (scope.tenantId === '') throw new AppError('internal', 'TENANT_MISSING', 'Something went wrong on our side.');
       return transactions.writing(scope, {}, body);
     },

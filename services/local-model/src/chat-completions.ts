@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Answer, ChatMessage, Engine, PreparedQuestion, Question } from './engine.ts';
+import type { Meters } from './metrics.ts';
 import type { Queue } from './queue.ts';
 
 interface ChatCompletionRequest {
@@ -70,7 +71,7 @@ const bodySchema = {
 /** Serves `POST /v1/chat/completions`. The answer stops being computed when its caller hangs up or `stopping` aborts. */
 export function chatCompletions(
   app: FastifyInstance,
-  { engine, queue, stopping }: { engine: Engine; queue: Queue; stopping: AbortSignal },
+  { engine, queue, meters, stopping }: { engine: Engine; queue: Queue; meters: Meters; stopping: AbortSignal },
 ): void {
   app.post<{ Body: ChatCompletionRequest }>(
     '/v1/chat/completions',
@@ -78,7 +79,7 @@ export function chatCompletions(
     async (request, reply) => {
       queue.reserve();
       const signal = AbortSignal.any([hangUp(reply), stopping]);
-      const prepared = await engine.prepare(toQuestion(request.body));
+      const prepared = metered(await engine.prepare(toQuestion(request.body)), meters);
       const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: engine.modelName };
       if (request.body.stream === true) {
         queue.reserve();
@@ -135,6 +136,27 @@ async function streamAnswer(reply: FastifyReply, { prepared, queue, signal, head
   } finally {
     raw.end();
   }
+}
+
+/** Counts the answer from when it takes its place in the queue. */
+function metered(prepared: PreparedQuestion, meters: Meters): PreparedQuestion {
+  const timer = meters.answerSeconds.startTimer();
+  return {
+    async answer(signal, onText) {
+      try {
+        const answer = await prepared.answer(signal, onText);
+        meters.answers.inc({ outcome: answer.finishReason });
+        meters.tokens.inc({ kind: 'prompt' }, answer.promptTokens);
+        meters.tokens.inc({ kind: 'completion' }, answer.completionTokens);
+        return answer;
+      } catch (error) {
+        meters.answers.inc({ outcome: signal.aborted ? 'given up' : 'failed' });
+        throw error;
+      } finally {
+        timer();
+      }
+    },
+  };
 }
 
 function hangUp(reply: FastifyReply): AbortSignal {

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
+import { type LogLevel, logLevels } from '@flotilla/observability';
 
 /** What the local model is started with. */
 export interface Config {
   readonly host: string;
   readonly httpPort: number;
   readonly adminPort: number;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
   readonly model: ModelConfig;
   /** Requests that may wait for the one that runs; the next is refused with 429. */
   readonly queueLength: number;
@@ -33,7 +34,7 @@ export const readConfig = (read: EnvironmentReader): Config => ({
   }),
   logLevel: read.oneOf('FLOTILLA_LOG_LEVEL', {
     description: 'How much is logged.',
-    values: ['debug', 'info', 'warn', 'error'],
+    values: logLevels,
     default: 'info',
   }),
   model: {

@@ -1,17 +1,20 @@
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import { chatCompletions } from './chat-completions.ts';
 import { type Engine, QuestionRefused } from './engine.ts';
+import type { Meters } from './metrics.ts';
 import { type Queue, QueueFull } from './queue.ts';
 
 /** The HTTP face of the model, not listening yet. */
 export function createHttpServer({
   engine,
   queue,
+  meters,
   stopping,
   log,
 }: {
   engine: Engine;
   queue: Queue;
+  meters: Meters;
   stopping: AbortSignal;
   log: FastifyBaseLogger;
 }): FastifyInstance {
@@ -44,7 +47,7 @@ export function createHttpServer({
     object: 'list',
     data: [{ id: engine.modelName, object: 'model', created: 0, owned_by: 'flotilla' }],
   }));
-  chatCompletions(app, { engine, queue, stopping });
+  chatCompletions(app, { engine, queue, meters, stopping });
   return app;
 }
 

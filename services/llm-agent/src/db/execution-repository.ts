@@ -63,14 +63,34 @@ export async function findExecution(tx: ReadTx<Schema>, id: string): Promise<Sto
   return row && toExecution(row);
 }
 
+/** How it stands, without its texts. */
+export async function findExecutionState(
+  tx: ReadTx<Schema>,
+  id: string,
+): Promise<{ status: Execution['status']; lastCursor: number } | undefined> {
+  const row = await tx
+    .selectFrom('executions')
+    .select(['status', 'last_cursor'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row && { status: row.status, lastCursor: Number(row.last_cursor) };
+}
+
 /** The execution, locked until commit, with who runs it. */
 export async function lockExecution(
   tx: Tx<Schema>,
   id: string,
-): Promise<{ execution: StoredExecution; leaseOwner: string; leaseIsOver: boolean; cancelRequested: boolean } | undefined> {
+): Promise<
+  { execution: StoredExecution; leaseOwner: string; leaseIsOver: boolean; cancelRequested: boolean } | undefined
+> {
   const row = await tx
     .selectFrom('executions')
-    .select([...columns, 'lease_owner', 'cancel_requested_at', sql<boolean>`lease_expires_at < now()`.as('lease_is_over')])
+    .select([
+      ...columns,
+      'lease_owner',
+      'cancel_requested_at',
+      sql<boolean>`lease_expires_at < now()`.as('lease_is_over'),
+    ])
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst();
@@ -143,14 +163,11 @@ export async function updateProgress(
   tx: Tx<Schema>,
   id: string,
   owner: string,
-  progress: { lastCursor?: number; attempts?: number },
+  { attempts, lastCursor }: { attempts: number; lastCursor: number | undefined },
 ): Promise<boolean> {
   const result = await tx
     .updateTable('executions')
-    .set({
-      ...(progress.lastCursor === undefined ? {} : { last_cursor: progress.lastCursor }),
-      ...(progress.attempts === undefined ? {} : { attempts: progress.attempts }),
-    })
+    .set({ attempts, ...(lastCursor === undefined ? {} : { last_cursor: lastCursor }) })
     .where('id', '=', id)
     .where('lease_owner', '=', owner)
     .where('status', 'in', ['pending', 'running'])
@@ -167,10 +184,18 @@ export async function markCancelRequested(tx: Tx<Schema>, id: string, now: Date)
     .execute();
 }
 
-/** Over all tenants: the executions that are still this owner's. */
-export async function renewLeases(tx: Tx<Schema>, lease: Lease): Promise<{ id: string; cancelRequested: boolean }[]> {
+/**
+ * Over all tenants: which of the executions are still this owner's. Only those that the process knows to run: one whose
+ * start it believes to have failed must not live on.
+ */
+export async function renewLeases(
+  tx: Tx<Schema>,
+  lease: Lease,
+  ids: readonly string[],
+): Promise<{ id: string; cancelRequested: boolean }[]> {
   const { rows } = await sql<{ id: string; cancel_requested: boolean }>`
-    select id, cancel_requested from renew_leases(${lease.owner}, ${lease.durationMs} * interval '1 millisecond')`.execute(tx);
+    select id, cancel_requested
+    from renew_leases(${lease.owner}, ${lease.durationMs} * interval '1 millisecond', ${ids}::uuid[])`.execute(tx);
   return rows.map((row) => ({ id: row.id, cancelRequested: row.cancel_requested }));
 }
 
@@ -181,9 +206,7 @@ export async function findLostExecutions(tx: Tx<Schema>, limit: number): Promise
   return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id }));
 }
 
-function toExecution(
-  row: Pick<Selectable<Schema['executions']>, (typeof columns)[number]>,
-): StoredExecution {
+function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns)[number]>): StoredExecution {
   return {
     id: row.id,
     agentId: row.agent_id,

@@ -48,7 +48,10 @@ export async function listNews(
 }
 
 /** Over all tenants; answers how many were forgotten. Uses execution_updates_created_at. */
-export async function forgetNews(tx: Tx<Schema>, { keepMs, limit }: { keepMs: number; limit: number }): Promise<number> {
+export async function forgetNews(
+  tx: Tx<Schema>,
+  { keepMs, limit }: { keepMs: number; limit: number },
+): Promise<number> {
   const { rows } = await sql<{ forgotten: bigint }>`
     select forget_execution_updates(${keepMs} * interval '1 millisecond', ${limit}) as forgotten`.execute(tx);
   return Number(rows[0]?.forgotten ?? 0n);

@@ -32,7 +32,7 @@ export function createOpenAICompatibleProvider(settings: OpenAICompatibleSetting
     name,
     async *ask(call, signal) {
       try {
-        const { stream } = await api.chatModel(call.model).doStream({ ...toOptions(name, call), abortSignal: signal });
+        const { stream } = await api.chatModel(call.model).doStream({ ...toOptions(call), abortSignal: signal });
         yield* readAnswer(stream, maxAnswerBytes);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
@@ -67,7 +67,7 @@ async function* readAnswer(
   }
 }
 
-function toOptions(name: string, { messages, parameters, outputSchema }: ModelCall): LanguageModelV4CallOptions {
+function toOptions({ messages, parameters, outputSchema }: ModelCall): LanguageModelV4CallOptions {
   const { temperature, maxTokens, topP, seed } = parameters;
   return {
     prompt: messages.map(toPrompt),
@@ -79,7 +79,7 @@ function toOptions(name: string, { messages, parameters, outputSchema }: ModelCa
       ? {}
       : { responseFormat: { type: 'json', schema: outputSchema as Record<string, never>, name: 'answer' } }),
     // Strict mode knows a small part of JSON Schema only; answers are held against the whole schema here.
-    providerOptions: { [name]: { strictJsonSchema: false } },
+    providerOptions: { openaiCompatible: { strictJsonSchema: false } },
   };
 }
 

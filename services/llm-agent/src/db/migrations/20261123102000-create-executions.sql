@@ -77,14 +77,14 @@ create table provider_attempts (
 select protect_tenant_table('provider_attempts', 'select, insert, update');
 
 -- Keeps the leases of a process over all tenants; answers which executions are still its own and which are to be cancelled.
-create function renew_leases(p_owner text, p_lease interval)
+create function renew_leases(p_owner text, p_lease interval, p_ids uuid[])
 returns table (id uuid, cancel_requested boolean)
 language sql volatile security definer set search_path = pg_catalog, public, pg_temp as $$
   update executions e set heartbeat_at = now(), lease_expires_at = now() + p_lease
-  where e.lease_owner = p_owner and e.status in ('pending', 'running')
+  where e.id = any (p_ids) and e.lease_owner = p_owner and e.status in ('pending', 'running')
   returning e.id, e.cancel_requested_at is not null
 $$;
-select allow_app('renew_leases(text, interval)');
+select allow_app('renew_leases(text, interval, uuid[])');
 
 -- Executions whose process let its lease run out, of any tenant.
 create function lost_executions(p_limit integer)

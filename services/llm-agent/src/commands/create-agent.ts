@@ -1,0 +1,26 @@
+import { AgentCreatedSchema } from '@flotilla/contracts/agent';
+import { appendEvent } from '@flotilla/events';
+import type { Tx } from '@flotilla/postgres';
+import { insertAgent, insertAgentVersion } from '../db/agent-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { type Agent, type AgentWish, createAgent as decide, type KnownProviders } from '../domain/agent.ts';
+import { toAgentMessage } from '../messages/agent-message.ts';
+
+/** What keeping agents needs from outside. */
+export interface AgentKeeping {
+  readonly providers: KnownProviders;
+  readonly now: () => Date;
+  readonly newId: () => string;
+}
+
+export async function createAgent(
+  { providers, now, newId }: AgentKeeping,
+  tx: Tx<Schema>,
+  wish: AgentWish,
+): Promise<Agent> {
+  const agent = decide(wish, { id: newId(), createdBy: tx.scope.actor.id, now: now(), providers });
+  await insertAgent(tx, agent);
+  await insertAgentVersion(tx, agent);
+  await appendEvent(tx, { schema: AgentCreatedSchema, message: { agent: toAgentMessage(agent) }, id: agent.id });
+  return agent;
+}

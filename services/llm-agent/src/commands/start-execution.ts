@@ -1,0 +1,80 @@
+import { ExecutionStartedSchema } from '@flotilla/contracts/agent';
+import { appendEvent } from '@flotilla/events';
+import type { TransactionScope, Tx } from '@flotilla/postgres';
+import { findAgent, findAgentVersion } from '../db/agent-repository.ts';
+import { insertAttempt } from '../db/attempt-repository.ts';
+import { insertExecution, type Lease } from '../db/execution-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { insertNews } from '../db/update-repository.ts';
+import { type AgentContent, checkRunnable } from '../domain/agent.ts';
+import type { Execution } from '../domain/execution.ts';
+import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
+import { toExecutionSummary } from '../messages/execution-message.ts';
+
+/** What starting executions needs from outside. Times in milliseconds. */
+export interface ExecutionStart {
+  readonly lease: Lease;
+  readonly defaultTimeoutMs: number;
+  readonly defaultMaxAttempts: number;
+  readonly now: () => Date;
+  readonly newId: () => string;
+}
+
+/** An execution that is written down and whose first call at the provider may begin. */
+export interface Task {
+  readonly scope: TransactionScope;
+  readonly execution: Execution;
+  readonly content: AgentContent;
+  readonly deadlineAt: Date;
+  readonly maxAttempts: number;
+  /** The cursor of what followers have been told so far. */
+  readonly cursor: number;
+}
+
+/** Writes the execution, its first line of the ledger and its first news, in one transaction: then the provider may be asked. */
+export async function startExecution(
+  { lease, defaultTimeoutMs, defaultMaxAttempts, now, newId }: ExecutionStart,
+  tx: Tx<Schema>,
+  wish: { agentId: string; agentVersion: number; prompt: string },
+): Promise<Task> {
+  const agent = await findAgent(tx, wish.agentId);
+  if (agent === undefined) throw agentNotFound();
+  checkRunnable(agent);
+  const version = wish.agentVersion === 0 ? agent.version : wish.agentVersion;
+  const content = version === agent.version ? agent : await findAgentVersion(tx, agent.id, version);
+  if (content === undefined) throw agentVersionNotFound();
+
+  const at = now();
+  const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? defaultTimeoutMs));
+  const execution: Execution = {
+    id: newId(),
+    agentId: agent.id,
+    agentVersion: version,
+    status: 'running',
+    prompt: wish.prompt,
+    response: '',
+    output: undefined,
+    promptTokens: 0,
+    completionTokens: 0,
+    latencyMs: undefined,
+    costUsd: undefined,
+    errorReason: '',
+    errorMessage: '',
+    attempts: 1,
+    createdBy: tx.scope.actor.id,
+    createdAt: at,
+    startedAt: at,
+    completedAt: undefined,
+  };
+  await insertExecution(tx, execution, { lease, deadlineAt });
+  const { provider, model } = content;
+  await insertAttempt(tx, { id: newId(), executionId: execution.id, attempt: 1, provider, model, startedAt: at });
+  await insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
+  await appendEvent(tx, {
+    schema: ExecutionStartedSchema,
+    message: { execution: toExecutionSummary(execution) },
+    id: execution.id,
+  });
+  const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
+  return { scope: tx.scope, execution, content, deadlineAt, maxAttempts, cursor: 1 };
+}

@@ -1,0 +1,123 @@
+import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
+import { type CommonConfig, commonConfig } from '@flotilla/service';
+
+/** What the llm-agent service is started with. Times in milliseconds. */
+export interface Config extends CommonConfig {
+  readonly providers: {
+    /** None where it is not configured. */
+    readonly localModelUrl: string | undefined;
+    readonly openaiCompatible: { readonly url: string | undefined; readonly key: string | undefined };
+  };
+  /** `provider/model=prompt:completion` */
+  readonly prices: readonly string[];
+  readonly executions: ExecutionsConfig;
+}
+
+export interface ExecutionsConfig {
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  readonly retryFirstDelayMs: number;
+  readonly retryMaxDelayMs: number;
+  readonly maxAnswerBytes: number;
+  /** At once, in this process. */
+  readonly max: number;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly sweepEveryMs: number;
+  readonly keepUpdatesMs: number;
+  readonly lookEveryMs: number;
+  readonly gatherMs: number;
+}
+
+export const readConfig = (read: EnvironmentReader): Config => ({
+  ...commonConfig(read, 'LLM_AGENT', 7402),
+  providers: {
+    localModelUrl: read.url('LLM_AGENT_LOCAL_MODEL_URL', {
+      description: 'The local model, provider `local`; without `/v1`.',
+      optional: true,
+      protocols: ['http', 'https'],
+    }),
+    openaiCompatible: {
+      url: read.url('LLM_AGENT_OPENAI_COMPATIBLE_URL', {
+        description: 'A server that speaks OpenAI’s chat completions, provider `openai-compatible`; with `/v1`.',
+        optional: true,
+        protocols: ['http', 'https'],
+      }),
+      key: read.secret('LLM_AGENT_OPENAI_COMPATIBLE_KEY', {
+        description: 'Its key, where it wants one.',
+        optional: true,
+      }),
+    },
+  },
+  prices: read.list('LLM_AGENT_PRICES', {
+    description: 'US dollars per million tokens, `provider/model=prompt:completion` for each. Others cost "unknown".',
+    default: [],
+  }),
+  executions: {
+    timeoutMs: read.integer('LLM_AGENT_EXECUTION_TIMEOUT_MS', {
+      description: 'Time of an execution, retries included, where the agent sets none.',
+      default: 120_000,
+      min: 1,
+      max: 3_600_000,
+    }),
+    maxAttempts: read.integer('LLM_AGENT_MAX_ATTEMPTS', {
+      description: 'Calls at the provider for an execution, where the agent sets none.',
+      default: 3,
+      min: 1,
+      max: 10,
+    }),
+    retryFirstDelayMs: read.integer('LLM_AGENT_RETRY_FIRST_DELAY_MS', {
+      description: 'Pause before the second call; it doubles with each further one.',
+      default: 500,
+      min: 1,
+    }),
+    retryMaxDelayMs: read.integer('LLM_AGENT_RETRY_MAX_DELAY_MS', {
+      description: 'The longest such pause. What a provider asks for by Retry-After is waited in any case.',
+      default: 10_000,
+      min: 1,
+    }),
+    maxAnswerBytes: read.integer('LLM_AGENT_MAX_ANSWER_BYTES', {
+      description: 'Larger answers fail with OUTPUT_TOO_LARGE.',
+      default: 4 * 1024 * 1024,
+      min: 1_024,
+      max: 4 * 1024 * 1024,
+    }),
+    max: read.integer('LLM_AGENT_MAX_EXECUTIONS', {
+      description: 'Executions that one process runs at once; more are refused with EXECUTIONS_BUSY.',
+      default: 200,
+      min: 1,
+    }),
+    leaseMs: read.integer('LLM_AGENT_LEASE_MS', {
+      description: 'An execution whose process was not heard of for this long is ended.',
+      default: 15_000,
+      min: 100,
+    }),
+    heartbeatMs: read.integer('LLM_AGENT_HEARTBEAT_MS', {
+      description: 'How often leases are renewed and cancellations of other replicas are noticed.',
+      default: 1_000,
+      min: 10,
+    }),
+    sweepEveryMs: read.integer('LLM_AGENT_SWEEP_EVERY_MS', {
+      description: 'How often executions of dead processes are looked for.',
+      default: 5_000,
+      min: 10,
+    }),
+    keepUpdatesMs: read.integer('LLM_AGENT_KEEP_UPDATES_MS', {
+      description: 'How long the pieces of a streamed answer are kept. The answer itself stays.',
+      default: 86_400_000,
+      min: 3_600_000,
+    }),
+    lookEveryMs: read.integer('LLM_AGENT_LOOK_EVERY_MS', {
+      description: 'How often a follower looks for news of an execution on another replica.',
+      default: 250,
+      min: 10,
+    }),
+    gatherMs: read.integer('LLM_AGENT_GATHER_MS', {
+      description: 'Pieces of an answer are gathered this long before followers are told.',
+      default: 50,
+      min: 1,
+    }),
+  },
+});
+
+export const parseConfig = (env: Environment): Config => parseEnvironment(env, readConfig);

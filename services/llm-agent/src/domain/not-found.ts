@@ -1,0 +1,9 @@
+import { AppError } from '@flotilla/errors';
+
+export const agentNotFound = (): AppError => new AppError('not_found', 'AGENT_NOT_FOUND', 'There is no such agent.');
+
+export const agentVersionNotFound = (): AppError =>
+  new AppError('not_found', 'AGENT_VERSION_NOT_FOUND', 'The agent has no such version.');
+
+export const executionNotFound = (): AppError =>
+  new AppError('not_found', 'EXECUTION_NOT_FOUND', 'There is no such execution.');

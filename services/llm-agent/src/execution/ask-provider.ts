@@ -1,0 +1,42 @@
+import { type ModelCall, type ModelProvider, ProviderFailure } from '../providers/model-provider.ts';
+
+export interface Tokens {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** What one call at a provider came to. */
+export type Outcome =
+  | ({ readonly kind: 'answer'; readonly text: string; readonly cutOff: boolean } & Tokens)
+  | { readonly kind: 'failure'; readonly failure: ProviderFailure }
+  | { readonly kind: 'stopped' };
+
+/** Asks once. Never rejects: whatever happens is an outcome. */
+export async function askProvider(
+  provider: ModelProvider,
+  call: ModelCall,
+  { signal, onText }: { signal: AbortSignal; onText: (text: string) => void },
+): Promise<Outcome> {
+  const pieces: string[] = [];
+  try {
+    for await (const part of provider.ask(call, signal)) {
+      if (part.type === 'text') {
+        pieces.push(part.text);
+        onText(part.text);
+      } else {
+        const { cutOff, promptTokens, completionTokens } = part;
+        return { kind: 'answer', text: pieces.join('').toWellFormed(), cutOff, promptTokens, completionTokens };
+      }
+    }
+    const message = 'The provider ended without an answer.';
+    return { kind: 'failure', failure: new ProviderFailure('PROVIDER_ANSWER_INVALID', message, { retryable: false }) };
+  } catch (error) {
+    if (signal.aborted) return { kind: 'stopped' };
+    const message = 'The provider could not be asked.';
+    const failure =
+      error instanceof ProviderFailure
+        ? error
+        : new ProviderFailure('PROVIDER_UNAVAILABLE', message, { retryable: false, cause: error });
+    return { kind: 'failure', failure };
+  }
+}

@@ -1,0 +1,114 @@
+import type { Call, IdempotencyScope } from '@flotilla/grpc';
+import { requestCancel } from '../commands/request-cancel.ts';
+import { type ExecutionStart, startExecution, type Task } from '../commands/start-execution.ts';
+import { findExecution } from '../db/execution-repository.ts';
+import { type Execution, isFinished } from '../domain/execution.ts';
+import { executionNotFound } from '../domain/not-found.ts';
+import { type FollowedNews, type Following, followExecution } from './follow-execution.ts';
+import { type Executing, runExecution } from './run-execution.ts';
+
+export interface ExecutionWish {
+  readonly agentId: string;
+  readonly agentVersion: number;
+  readonly prompt: string;
+}
+
+/** Runs agents for callers; runs outlive the calls that began them. */
+export interface Executor {
+  /**
+   * Runs and waits for the end. Calls with the same idempotency key wait for the same execution, on whichever replica it
+   * runs; it goes on when they leave. Without a key nobody could find it again: it is cancelled with its call.
+   */
+  execute(call: Call, wish: ExecutionWish): Promise<Execution>;
+  stream(call: Call, wish: ExecutionWish & { cancelOnDisconnect: boolean }): AsyncIterable<FollowedNews>;
+  follow(call: Call, from: { id: string; after: number }): AsyncIterable<FollowedNews>;
+  /** Asks the process that runs it to stop, and waits for the end. */
+  cancel(call: Call, id: string): Promise<Execution>;
+}
+
+export interface ExecutorOptions extends Executing, Following {
+  readonly start: ExecutionStart;
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { db, runs, start } = options;
+
+  /** Begins the execution; with a key, the first caller does and the others learn its id. */
+  async function begin(call: Call, wish: ExecutionWish): Promise<string> {
+    runs.admit();
+    let task: Task | undefined;
+    const id = await db.write(withIdAsReply(call), async (tx) => {
+      task = await startExecution(start, tx, wish);
+      return task.execution.id;
+    });
+    if (task?.execution.id === id) {
+      const begun = task;
+      void runs.run(id, (signal) => runExecution(options, begun, signal));
+    }
+    return id;
+  }
+
+  async function end(call: Call, id: string): Promise<Execution> {
+    await runs.ended(id);
+    const known = await db.read(call, (tx) => findExecution(tx, id));
+    if (known === undefined) throw executionNotFound();
+    if (isFinished(known.status)) return known;
+    for await (const news of followExecution(options, call, { id, after: known.lastCursor })) {
+      if (news.kind === 'finished') return news.execution;
+    }
+    throw executionNotFound();
+  }
+
+  return {
+    async execute(call, wish) {
+      const id = await begin(call, wish);
+      const abandon = () => {
+        if (call.idempotency === undefined) runs.stop(id, 'caller gone');
+      };
+      call.signal.addEventListener('abort', abandon, { once: true });
+      try {
+        if (call.signal.aborted) abandon();
+        return await end(call, id);
+      } finally {
+        call.signal.removeEventListener('abort', abandon);
+      }
+    },
+
+    async *stream(call, wish) {
+      const id = await begin(call, wish);
+      let finished = false;
+      try {
+        for await (const news of followExecution(options, call, { id, after: 0 })) {
+          finished = news.kind === 'finished';
+          yield news;
+        }
+      } finally {
+        if (!finished && wish.cancelOnDisconnect) runs.stop(id, 'caller gone');
+      }
+    },
+
+    follow: (call, from) => followExecution(options, call, from),
+
+    async cancel(call, id) {
+      const execution = await db.write(call, (tx) => requestCancel(start, tx, id));
+      if (isFinished(execution.status)) return execution;
+      runs.stop(id, 'cancelled');
+      return end(call, id);
+    },
+  };
+}
+
+/** What is kept under the key is the id: the reply proper does not exist yet when the key is claimed. */
+function withIdAsReply(call: Call) {
+  const { principal, traceparent, deadline, idempotency } = call;
+  const scope = { principal, traceparent, deadline };
+  if (idempotency === undefined) return scope;
+  const asId: IdempotencyScope = {
+    key: idempotency.key,
+    method: idempotency.method,
+    requestHash: idempotency.requestHash,
+    encode: (id) => Buffer.from(String(id)),
+    decode: (bytes) => Buffer.from(bytes).toString(),
+  };
+  return { ...scope, idempotency: asId };
+}

@@ -1,0 +1,150 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Task } from '../commands/start-execution.ts';
+import type { Settlement } from '../db/attempt-repository.ts';
+import { costOf, type PriceTable } from '../domain/price.ts';
+import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
+import type { Meters } from '../metrics.ts';
+import { type ModelProvider, ProviderFailure } from '../providers/model-provider.ts';
+import { askProvider, type Outcome } from './ask-provider.ts';
+import { firstCall, repairCall } from './conversation.ts';
+import { judge, judgeStop, type Verdict } from './judge.ts';
+import { createRunJournal, type RunJournal, type RunJournalOptions } from './run-journal.ts';
+import { RunStopped } from './runs.ts';
+
+/** What running executions needs from outside. */
+export interface Executing extends RunJournalOptions {
+  readonly providers: ReadonlyMap<string, ModelProvider>;
+  readonly prices: PriceTable;
+  readonly retry: RetryPolicy;
+  readonly meters: Meters;
+  /** 0 up to 1, for jitter. */
+  readonly random: () => number;
+}
+
+/**
+ * Runs an execution that `startExecution` has written down, to its end. Never rejects: what cannot be written is left to
+ * the sweep.
+ */
+export async function runExecution(executing: Executing, task: Task, stopped: AbortSignal): Promise<void> {
+  const { log, meters } = executing;
+  const executionId = task.execution.id;
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  stopped.addEventListener('abort', abort, { once: true });
+  const deadline = setTimeout(abort, Math.max(0, task.deadlineAt.getTime() - executing.now().getTime()));
+  const stopOf = () => judgeStop(stopped.aborted ? (stopped.reason as RunStopped) : undefined);
+  const journal = createRunJournal(executing, task);
+  try {
+    const { ending } = await attemptUntilDone(executing, task, journal, { signal: controller.signal, stopOf });
+    const reason = ending.status === 'completed' ? '' : ending.reason;
+    meters.executions.inc({ status: ending.status, reason });
+    log.info({ executionId, status: ending.status, reason }, 'an execution ended');
+  } catch (error) {
+    if (error instanceof RunStopped) {
+      log.warn({ executionId }, 'an execution is not ours any more');
+      return;
+    }
+    log.error({ err: error, executionId }, 'an execution could not go on');
+    await journal
+      .end({ status: 'failed', reason: 'INTERNAL', message: 'Something went wrong on our side.' }, unknownSettlement)
+      .catch((again: unknown) => log.error({ err: again, executionId }, 'an execution is left to the sweep'));
+  } finally {
+    clearTimeout(deadline);
+    stopped.removeEventListener('abort', abort);
+  }
+}
+
+async function attemptUntilDone(
+  executing: Executing,
+  task: Task,
+  journal: RunJournal,
+  { signal, stopOf }: { signal: AbortSignal; stopOf: () => Verdict },
+): Promise<Verdict> {
+  const { content, execution, deadlineAt, maxAttempts } = task;
+  let call = firstCall(content, execution.prompt);
+  let repaired = false;
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await ask(executing, task, call, signal, journal);
+    const verdict = outcome.kind === 'stopped' ? stopOf() : judge(outcome, content.outputSchema);
+    const settlement = settlementOf(executing, task, outcome, verdict);
+    const delayMs = delayBeforeNext(verdict);
+    if (delayMs === undefined) {
+      await journal.end(verdict.ending, settlement);
+      return verdict;
+    }
+    await journal.settle(settlement);
+    await delay(delayMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) {
+      const stop = stopOf();
+      await journal.end(stop.ending);
+      return stop;
+    }
+    if (verdict.next === 'repair') {
+      repaired = true;
+      call = repairCall(call, verdict.answer, verdict.problems);
+    }
+    await journal.begin(verdict.reason);
+
+    function delayBeforeNext(verdict: Verdict): number | undefined {
+      if (verdict.next === 'end') return undefined;
+      if (verdict.next === 'repair') return repaired || attempt >= maxAttempts ? undefined : 0;
+      return delayBeforeRetry(executing.retry, {
+        attempt,
+        maxAttempts,
+        remainingMs: deadlineAt.getTime() - executing.now().getTime(),
+        retryAfterMs: verdict.retryAfterMs,
+        random: executing.random(),
+      });
+    }
+  }
+}
+
+async function ask(
+  { providers, meters }: Executing,
+  { content }: Task,
+  call: Parameters<ModelProvider['ask']>[0],
+  signal: AbortSignal,
+  journal: RunJournal,
+): Promise<Outcome> {
+  if (signal.aborted) return { kind: 'stopped' };
+  const provider = providers.get(content.provider);
+  if (provider === undefined) {
+    const message = `The provider "${content.provider}" is not configured any more.`;
+    return { kind: 'failure', failure: new ProviderFailure('PROVIDER_UNKNOWN', message, { retryable: false }) };
+  }
+  const timer = meters.attemptSeconds.startTimer({ provider: provider.name });
+  const outcome = await askProvider(provider, call, { signal, onText: journal.say });
+  timer();
+  return outcome;
+}
+
+const unknownSettlement: Settlement = {
+  status: 'unknown',
+  promptTokens: 0,
+  completionTokens: 0,
+  costUsd: undefined,
+  errorReason: 'INTERNAL',
+};
+
+function settlementOf(
+  { prices, meters }: Executing,
+  { content }: Task,
+  outcome: Outcome,
+  verdict: Verdict,
+): Settlement {
+  const { provider } = content;
+  meters.attempts.inc({ provider, outcome: verdict.reason || 'SUCCEEDED' });
+  const tokens =
+    outcome.kind === 'answer'
+      ? { promptTokens: outcome.promptTokens, completionTokens: outcome.completionTokens }
+      : { promptTokens: 0, completionTokens: 0 };
+  meters.tokens.inc({ provider, kind: 'prompt' }, tokens.promptTokens);
+  meters.tokens.inc({ provider, kind: 'completion' }, tokens.completionTokens);
+  return {
+    ...tokens,
+    status: verdict.reason === '' ? 'succeeded' : 'failed',
+    // What a call that broke off cost is not known.
+    costUsd: outcome.kind === 'answer' ? costOf(prices, content, tokens) : undefined,
+    errorReason: verdict.reason,
+  };
+}

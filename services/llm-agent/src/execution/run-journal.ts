@@ -1,0 +1,109 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { toAppError } from '@flotilla/errors';
+import type { Logger } from '@flotilla/observability';
+import type { Database, Tx } from '@flotilla/postgres';
+import { finishExecution } from '../commands/finish-execution.ts';
+import { noteProgress } from '../commands/note-progress.ts';
+import type { Task } from '../commands/start-execution.ts';
+import type { Settlement } from '../db/attempt-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Ending } from '../domain/execution.ts';
+import { sumOfCosts } from '../domain/price.ts';
+import { type AnswerLogOptions, createAnswerLog } from './answer-log.ts';
+import { RunStopped, type Runs } from './runs.ts';
+
+/** What a run writes down. Each write is a transaction of its own, none is open while a provider answers. */
+export interface RunJournal {
+  /** Text of the answer, for followers. */
+  say(text: string): void;
+  /** The attempt that is open came to this. */
+  settle(settlement: Settlement): Promise<void>;
+  /** Another attempt is about to be made; committed before it is. */
+  begin(because: string): Promise<void>;
+  /** Ends the execution, and the attempt that is open. */
+  end(ending: Ending, settlement?: Settlement): Promise<void>;
+}
+
+export interface RunJournalOptions {
+  readonly db: Database<Schema>;
+  readonly runs: Runs;
+  readonly gather: AnswerLogOptions['gather'];
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly newId: () => string;
+}
+
+const patienceMs = 120_000;
+
+/**
+ * Writes under the run's lease: when the execution is somebody else's by now, it throws {@link RunStopped} `lost`. When
+ * the database is away it tries again for two minutes, because the answer is paid for.
+ */
+export function createRunJournal(options: RunJournalOptions, task: Task): RunJournal {
+  const { db, runs, log } = options;
+  const { execution, content, scope } = task;
+  const { owner } = runs.lease;
+  const settled: Settlement[] = [];
+  let attempt = 1;
+
+  async function write(body: (tx: Tx<Schema>) => Promise<boolean>): Promise<void> {
+    if (!(await db.inTenant(scope, body))) throw new RunStopped('lost');
+    runs.changed(execution.id);
+  }
+
+  async function persist(body: (tx: Tx<Schema>) => Promise<boolean>): Promise<void> {
+    const patienceEnds = Date.now() + patienceMs;
+    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        return await write(body);
+      } catch (error) {
+        const { code } = toAppError(error);
+        const passes = code === 'unavailable' || code === 'deadline_exceeded' || code === 'aborted';
+        if (!passes || Date.now() > patienceEnds) throw error;
+        log.warn({ err: error, executionId: execution.id }, 'an execution waits for the database');
+        await delay(waitMs);
+      }
+    }
+  }
+
+  const answerLog = createAnswerLog({
+    cursor: task.cursor,
+    gather: options.gather,
+    onLost: () => runs.stop(execution.id, 'lost'),
+    write: async (news, lastCursor) => {
+      const progress = { executionId: execution.id, owner, news, lastCursor, attempts: attempt };
+      const ours = await db.inTenant(scope, (tx) => noteProgress(options, tx, progress));
+      if (ours) runs.changed(execution.id);
+      return ours;
+    },
+  });
+
+  return {
+    say: answerLog.add,
+    async settle(settlement) {
+      const progress = { executionId: execution.id, owner, attempts: attempt, settled: { attempt, settlement } };
+      await persist((tx) => noteProgress(options, tx, progress));
+      settled.push(settlement);
+    },
+    async begin(because) {
+      attempt += 1;
+      answerLog.restart(attempt, because);
+      const { provider, model } = content;
+      const begun = { id: options.newId(), attempt, provider, model };
+      await persist((tx) => noteProgress(options, tx, { executionId: execution.id, owner, attempts: attempt, begun }));
+    },
+    async end(ending, settlement) {
+      const { news, lastCursor } = await answerLog.close();
+      if (settlement) settled.push(settlement);
+      const spent = {
+        promptTokens: settled.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
+        completionTokens: settled.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
+        costUsd: sumOfCosts(settled.map(({ costUsd }) => costUsd)),
+        attempts: attempt,
+      };
+      await persist((tx) =>
+        finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),
+      );
+    },
+  };
+}

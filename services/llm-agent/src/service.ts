@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { AgentService, ExecutionService } from '@flotilla/contracts/agent';
+import { implement } from '@flotilla/grpc';
+import { newId } from '@flotilla/postgres';
+import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
+import type { Config } from './config.ts';
+import { conflicts } from './db/conflicts.ts';
+import type { Schema } from './db/schema.ts';
+import { parsePrices } from './domain/price.ts';
+import { createExecutor } from './execution/executor.ts';
+import { createRuns } from './execution/runs.ts';
+import { createSweep } from './execution/sweep.ts';
+import { agents } from './grpc/agents.ts';
+import { executions } from './grpc/executions.ts';
+import { createMeters } from './metrics.ts';
+import { createProviders } from './providers/providers.ts';
+
+/** Time to write down how interrupted executions ended. */
+const endingMs = 3_000;
+
+/** Builds the service; nothing connects or listens before `start`. */
+export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
+  const kit = createServiceKit<Schema>(config, { name: 'llm-agent', conflicts, ...overrides });
+  const { db, log } = kit;
+  const limits = config.executions;
+  const now = () => new Date();
+  const providers = createProviders(config.providers, limits.maxAnswerBytes);
+  const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };
+  const runs = createRuns({ db, lease, heartbeatMs: limits.heartbeatMs, maxRuns: limits.max, log });
+  const meters = createMeters(kit.metrics, () => runs.count);
+  const executor = createExecutor({
+    db,
+    runs,
+    meters,
+    log,
+    providers,
+    now,
+    newId,
+    random: Math.random,
+    prices: parsePrices(config.prices),
+    retry: { firstDelayMs: limits.retryFirstDelayMs, maxDelayMs: limits.retryMaxDelayMs },
+    gather: { ms: limits.gatherMs, characters: 256 },
+    lookEveryMs: limits.lookEveryMs,
+    start: { lease, now, newId, defaultTimeoutMs: limits.timeoutMs, defaultMaxAttempts: limits.maxAttempts },
+  });
+  const sweep = createSweep({
+    db,
+    everyMs: limits.sweepEveryMs,
+    keepNewsMs: limits.keepUpdatesMs,
+    meters,
+    log,
+    now,
+  });
+  const components: Component[] = [
+    { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
+    // Together with the server: calls that wait for an execution get its end before they are aborted.
+    { name: 'executions', phase: 'edge', stop: (graceMs) => runs.drain(graceMs - endingMs) },
+  ];
+  const keeping = { providers: new Set(providers.keys()), now, newId };
+  return kit.service({
+    grpc: [implement(AgentService, agents(db, keeping)), implement(ExecutionService, executions(db, executor))],
+    components,
+  });
+}

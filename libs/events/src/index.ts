@@ -3,7 +3,7 @@ export { type Consumer, type ConsumerOptions, createConsumer } from './consumer.
 export type { ParkedAggregate } from './consumer-store.ts';
 export { type DomainEvent, type EventActor, type EventHead, type EventOf, maxCausationDepth } from './domain-event.ts';
 export { type EventHandler, type EventHandlers, onEvent } from './event-handlers.ts';
-export { ensureTopics, type TopicShape } from './kafka/ensure-topics.ts';
+export { dropTopics, ensureTopics, type TopicShape } from './kafka/ensure-topics.ts';
 export { createKafkaTransport, type KafkaTransportOptions } from './kafka/kafka-transport.ts';
 export { createRelay, type Relay, type RelayOptions } from './relay.ts';
 export type {

@@ -11,6 +11,7 @@ import {
   createKafkaTransport,
   createRelay,
   type DomainEvent,
+  dropTopics,
   ensureTopics,
   onEvent,
   type Relay,
@@ -33,11 +34,12 @@ let database: AgentsDatabase;
 let transport: Transport;
 let relay: Relay;
 const prefix = `t${randomBytes(5).toString('hex')}.`;
+const topics = [`${prefix}flotilla.agent.v1`, `${prefix}flotilla.agent.changes.v1`];
 const consumers: Consumer[] = [];
 
 beforeAll(async () => {
   database = await agentsDatabase();
-  await ensureTopics(kafkaBrokers(), [`${prefix}flotilla.agent.v1`, `${prefix}flotilla.agent.changes.v1`], {
+  await ensureTopics(kafkaBrokers(), topics, {
     replication: 1,
     partitions: 3,
   });
@@ -49,6 +51,7 @@ afterAll(async () => {
   await Promise.all(consumers.map((consumer) => consumer.stop()));
   await relay?.stop();
   await transport?.close();
+  await dropTopics(kafkaBrokers(), topics);
   await database?.drop();
 });
 

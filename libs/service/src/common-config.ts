@@ -11,6 +11,8 @@ export interface CommonConfig {
   readonly relayDatabaseUrl: string;
   readonly maxConnections: number;
   readonly kafkaBrokers: readonly string[];
+  /** Before every topic and consumer group, where several fleets share a broker. */
+  readonly kafkaPrefix?: string | undefined;
   readonly identityAddress: string;
   /** Proves to identity which service this is. */
   readonly clientSecret: string;
@@ -54,6 +56,10 @@ export function commonConfig(read: EnvironmentReader, prefix: string, defaultGrp
       max: 500,
     }),
     kafkaBrokers: read.list('FLOTILLA_KAFKA_BROKERS', { description: 'Kafka brokers, `host:port`.' }),
+    kafkaPrefix: read.text('FLOTILLA_KAFKA_PREFIX', {
+      description: 'Before every topic and consumer group, where several fleets share a broker.',
+      optional: true,
+    }),
     identityAddress: read.text('FLOTILLA_IDENTITY_ADDRESS', {
       description: 'The identity service: `host:port`, or `ipv4:a:1,b:2` for several.',
       default: '127.0.0.1:7401',

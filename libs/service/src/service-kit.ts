@@ -33,6 +33,8 @@ export interface KitOptions {
   /** Instead of identity's RecordAction: for tests, and for identity itself. */
   readonly recordActions?: ActionRecorderOptions['send'];
   readonly log?: Logger;
+  /** Called after each commit: wakes what else waits for rows. */
+  readonly onCommit?: () => void;
 }
 
 /** What every service with a database is built from. Nothing connects or listens before `service(…).start()`. */
@@ -63,7 +65,13 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
     metrics,
   });
   const verify = options.verify ?? createPrincipalVerifier({ keys: remoteKeys(() => tokens.signingKeys()) });
-  const transport = createKafkaTransport({ brokers: [...config.kafkaBrokers], clientId: name, log, metrics });
+  const transport = createKafkaTransport({
+    brokers: config.kafkaBrokers,
+    prefix: config.kafkaPrefix,
+    clientId: name,
+    log,
+    metrics,
+  });
   const relay = createRelay({ url: config.relayDatabaseUrl, transport, log, metrics });
   const db = createDatabase<Schema>({
     url: config.databaseUrl,
@@ -71,7 +79,10 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
     applicationName: name,
     log,
     metrics,
-    onCommit: () => relay.wake(),
+    onCommit: () => {
+      relay.wake();
+      options.onCommit?.();
+    },
     conflicts: options.conflicts,
   });
   const recorder = createActionRecorder({

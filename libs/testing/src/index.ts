@@ -9,7 +9,7 @@ export {
   tenant,
   testIdentity,
 } from './identity.ts';
-export { testKafka, uniqueTopic } from './kafka.ts';
+export { type TestTopics, testKafka, testTopics, uniqueTopic } from './kafka.ts';
 export {
   type ModelReply,
   type ModelRequest,

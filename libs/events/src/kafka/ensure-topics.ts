@@ -1,4 +1,5 @@
 import { createLogger } from '@flotilla/observability';
+import type { Admin } from 'kafkajs';
 import { brokerUnavailable, createKafkaClient, settledWithin } from './kafka-client.ts';
 
 /** How topics are made. */
@@ -20,10 +21,7 @@ export async function ensureTopics(
   topics: readonly string[],
   shape: TopicShape,
 ): Promise<void> {
-  const log = createLogger({ service: 'ensure-topics', level: 'silent' });
-  const admin = createKafkaClient({ brokers, clientId: 'flotilla-topics', log }).admin();
-  try {
-    await admin.connect();
+  await withAdmin(brokers, async (admin) => {
     const existing = new Set(await admin.listTopics());
     const missing = [...new Set(topics)].filter((topic) => !existing.has(topic));
     if (missing.length === 0) return;
@@ -41,6 +39,20 @@ export async function ensureTopics(
         ],
       })),
     });
+  });
+}
+
+/** Removes topics with all their records: for tests, which make their own. */
+export async function dropTopics(brokers: readonly string[], topics: readonly string[]): Promise<void> {
+  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [...topics], timeout: 20_000 }));
+}
+
+async function withAdmin(brokers: readonly string[], work: (admin: Admin) => Promise<void>): Promise<void> {
+  const log = createLogger({ service: 'topics', level: 'silent' });
+  const admin = createKafkaClient({ brokers, clientId: 'flotilla-topics', log }).admin();
+  try {
+    await admin.connect();
+    await work(admin);
   } catch (error) {
     throw brokerUnavailable(error);
   } finally {

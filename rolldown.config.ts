@@ -6,7 +6,7 @@ import { defineConfig } from 'rolldown';
 const external = [
   ...builtinModules.flatMap((name) => [name, `node:${name}`]),
   /^@node-rs\//,
-  /^@temporalio\/(worker|core-bridge)/,
+  /^@temporalio\//,
   /^node-llama-cpp/,
   /^@node-llama-cpp/,
   'pg-native',

@@ -1,3 +1,4 @@
+import type { InputCheck } from './input-schema.ts';
 import type { JsonObject } from './json.ts';
 import type { Scope } from './scope.ts';
 import type { Step } from './step-kind.ts';
@@ -10,7 +11,8 @@ export interface Definition {
   readonly steps: ReadonlyMap<string, Step>;
   /** Of the whole run, undos not counted. */
   readonly timeoutMs: number | undefined;
-  readonly inputSchema: JsonObject | undefined;
+  /** Throws INPUT_INVALID. */
+  readonly checkInput: InputCheck;
   /** What a completed run gives. */
   readonly output: (scope: Scope) => JsonObject;
 }

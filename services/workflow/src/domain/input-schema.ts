@@ -7,25 +7,27 @@ import type { Problem } from './problem.ts';
 const MAX_SCHEMA_BYTES = 64 * 1024;
 const MAX_DEPTH = 16;
 
-/** Finds what keeps an author's schema from being used. */
-export function checkInputSchema(schema: JsonObject, pointer: string): Problem[] {
-  try {
-    compileInputSchema(schema);
-    return [];
-  } catch (error) {
-    const message =
-      error instanceof AppError
-        ? error.message
-        : `It is no JSON Schema: ${error instanceof Error ? error.message : ''}`;
-    return [{ pointer, reason: 'INPUT_SCHEMA_INVALID', message }];
-  }
-}
-
 /** Checks a run's input; throws INPUT_INVALID with every violation. */
 export type InputCheck = (input: JsonObject) => void;
 
+/** Compiles an author's schema, or says what keeps it from being used. */
+export function readInputSchema(
+  schema: JsonObject | undefined,
+  pointer: string,
+): { problems: Problem[]; check: InputCheck } {
+  const anything: InputCheck = () => {};
+  if (schema === undefined) return { problems: [], check: anything };
+  try {
+    return { problems: [], check: compileInputSchema(schema) };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : '';
+    const message = error instanceof AppError ? text : `It is no JSON Schema: ${text}`;
+    return { problems: [{ pointer, reason: 'INPUT_SCHEMA_INVALID', message }], check: anything };
+  }
+}
+
 /** Patterns run in linear time (RE2), and references are refused: a schema comes from an author who is not trusted. */
-export function compileInputSchema(schema: JsonObject): InputCheck {
+function compileInputSchema(schema: JsonObject): InputCheck {
   if (sizeOf(schema) > MAX_SCHEMA_BYTES) throw refuse(`The schema has more than ${MAX_SCHEMA_BYTES} bytes.`);
   refuseUnsafe(schema, 0);
   const ajv = new Ajv({

@@ -2,7 +2,7 @@ import { checkExpressions, type ExpressionUse } from './check-expressions.ts';
 import { checkGraph } from './check-graph.ts';
 import { type Definition, outputOf } from './definition.ts';
 import type { Edge, Graph } from './graph.ts';
-import { checkInputSchema } from './input-schema.ts';
+import { readInputSchema } from './input-schema.ts';
 import { type JsonObject, type JsonValue, pointerPart, sizeOf } from './json.ts';
 import type { Problem, ProblemReason } from './problem.ts';
 import { type Complaints, type ReadStep, readStep } from './read-step.ts';
@@ -61,7 +61,8 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
     ([name, value]) => [name, compileTemplate(`/output/${pointerPart(name)}`, value, 'any', compiler)] as const,
   );
   const inputSchema = json.input?.schema;
-  if (inputSchema !== undefined) problems.push(...checkInputSchema(inputSchema, '/input/schema'));
+  const input = readInputSchema(inputSchema, '/input/schema');
+  problems.push(...input.problems);
   problems.push(...duplicates(steps));
   const graph = graphOf(steps);
   problems.push(...checkGraph(graph, steps), ...checkExpressions(graph, uses, inputSchema));
@@ -69,7 +70,7 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
     start: graph.start,
     steps: new Map(steps.map(({ step }) => [step.id, step])),
     timeoutMs: json.timeoutMs,
-    inputSchema,
+    checkInput: input.check,
     output: outputOf(output),
   };
   return { problems, definition };

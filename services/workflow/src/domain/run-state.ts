@@ -16,6 +16,9 @@ export interface Effect {
 export interface RunState {
   readonly input: JsonObject;
   readonly startedAt: string;
+  readonly firstStepAt: string | undefined;
+  readonly endedAt: string | undefined;
+  readonly output: JsonObject | undefined;
   /** How often each step was visited. */
   readonly visits: ReadonlyMap<string, number>;
   /** What the last finished visit of each step left. */
@@ -37,6 +40,9 @@ export interface RunState {
 export const emptyState: RunState = {
   input: {},
   startedAt: '',
+  firstStepAt: undefined,
+  endedAt: undefined,
+  output: undefined,
   visits: new Map(),
   facts: new Map(),
   open: undefined,
@@ -60,6 +66,7 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'step_started':
       return {
         ...state,
+        firstStepAt: state.firstStepAt ?? entry.occurredAt,
         visits: new Map(state.visits).set(entry.stepId, entry.visit),
         open: { stepId: entry.stepId, visit: entry.visit },
         effects:
@@ -91,11 +98,16 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'undo_failed':
       return withEffect(state, entry, 'stuck');
     case 'instance_completed':
-      return { ...state, ended: true, settled: true };
+      return { ...state, ended: true, settled: true, endedAt: entry.occurredAt, output: entry.output };
     case 'instance_failed':
     case 'instance_cancelled':
     case 'instance_timed_out':
-      return { ...state, ended: true, settled: state.effects.every((effect) => effect.state === 'undone') };
+      return {
+        ...state,
+        ended: true,
+        endedAt: entry.occurredAt,
+        settled: state.effects.every((effect) => effect.state === 'undone'),
+      };
     case 'compensation_completed':
       return { ...state, settled: true };
   }

@@ -1,0 +1,95 @@
+import { AppError } from '@flotilla/errors';
+import {
+  Client,
+  Connection,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { createEncryptionCodec } from './encryption-codec.ts';
+
+/** Where Temporal is, and how payloads are sealed. */
+export interface TemporalClientOptions {
+  /** `host:port` */
+  readonly address: string;
+  readonly namespace: string;
+  /** See {@link createEncryptionCodec}. */
+  readonly secrets: readonly string[];
+  /** For each call; 5 s unless said. */
+  readonly deadlineMs?: number;
+}
+
+/** Starts and signals workflows. Connects when first used. */
+export interface TemporalClient {
+  /**
+   * Starts a workflow once: an id that was ever used is left as it is.
+   * @returns whether this call started it
+   * @throws AppError `unavailable TEMPORAL_UNAVAILABLE`
+   */
+  start(workflow: { type: string; id: string; taskQueue: string; args: readonly unknown[] }): Promise<boolean>;
+  /** Answers false where no such workflow runs. */
+  signal(workflowId: string, signal: string): Promise<boolean>;
+  /** Fails when Temporal does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a client with a deadline on each call.
+ *
+ * @example
+ * await client.start({ type: 'runInstance', id: instanceId, taskQueue: 'workflow', args: [{ instanceId }] });
+ */
+export function createTemporalClient(options: TemporalClientOptions): TemporalClient {
+  const { address, namespace, deadlineMs = 5_000 } = options;
+  const connection = Connection.lazy({ address, connectTimeout: deadlineMs });
+  const dataConverter = { payloadCodecs: [createEncryptionCodec(options.secrets)] };
+  const client = new Client({ connection, namespace, dataConverter });
+  const inTime = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await connection.withDeadline(Date.now() + deadlineMs, work);
+    } catch (error) {
+      throw toAppError(error);
+    }
+  };
+
+  return {
+    async start({ type, id, taskQueue, args }) {
+      return inTime(async () => {
+        try {
+          await client.workflow.start(type, {
+            workflowId: id,
+            taskQueue,
+            args: [...args],
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            workflowIdConflictPolicy: 'FAIL',
+            workflowTaskTimeout: '5s',
+          });
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+          throw error;
+        }
+      });
+    },
+    async signal(workflowId, signal) {
+      return inTime(async () => {
+        try {
+          await client.workflow.getHandle(workflowId).signal(signal);
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      });
+    },
+    ping: () => inTime(async () => void (await connection.workflowService.getSystemInfo({}))),
+    close: () => connection.close(),
+  };
+}
+
+function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const cause = isGrpcServiceError(error) || error instanceof Error ? error : undefined;
+  return new AppError('unavailable', 'TEMPORAL_UNAVAILABLE', 'The workflow engine does not answer.', { cause });
+}

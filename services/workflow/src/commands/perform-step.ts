@@ -1,0 +1,147 @@
+import { type AppError, retryable } from '@flotilla/errors';
+import type { Tx } from '@flotilla/postgres';
+import { findInstance } from '../db/instance-repository.ts';
+import { hasEntry } from '../db/journal-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
+import type { Action } from '../domain/interpret.ts';
+import type { JournalEntry, StepError } from '../domain/journal.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { advance, moveOn } from './advance.ts';
+import {
+  type Assignment,
+  attemptWithin,
+  type Control,
+  driverScope,
+  type Performing,
+  stepError,
+  tokenFor,
+} from './perform.ts';
+import { lockRun, staleDriver } from './run.ts';
+
+/** Attempts that died with their process, before the step is given up: it may be what kills the process. */
+const MAX_LOST_ATTEMPTS = 20;
+
+/** After this claim no attempt may write. */
+const NEWEST_CLAIM = 2_147_483_647;
+
+interface Claimed {
+  readonly task: Task;
+  readonly grantId: string;
+  readonly traceparent: string;
+  readonly cancelled: boolean;
+}
+
+/**
+ * Makes one attempt at a step: claims it, asks the outside with no transaction open, journals the outcome together with what
+ * comes next, and answers that. Throws where the step should be tried again. A step that has its outcome already is not done again.
+ */
+export async function performStep(
+  performing: Performing,
+  work: Assignment,
+  control: Control,
+): Promise<readonly Action[]> {
+  const { db } = performing;
+  const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
+  const scope = driverScope(work.tenantId, claimed?.traceparent);
+  if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
+  const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleStep(performing, tx, work, outcome));
+  const at = { stepId: work.stepId, visit: work.visit, attempts: claimed.task.attempts };
+  const fail = ({ reason, message }: StepError) => settle({ kind: 'step_failed', ...at, reason, message });
+
+  if (claimed.cancelled) return fail(cancelled);
+  if (claimed.task.attempts > claimed.task.maxAttempts + MAX_LOST_ATTEMPTS) return fail(lost);
+  try {
+    const facts = await attempt(performing, work, claimed, control);
+    return await settle({ kind: 'step_completed', ...at, facts });
+  } catch (failure) {
+    if (control.isShutdown()) throw failure;
+    if (control.signal.aborted) return fail(cancelled);
+    const known = stepError(failure);
+    if (isFinal(known.error, claimed.task)) return fail(known);
+    await db.inTenant(scope, (tx) => countTaskFailure(tx, claimed.task.id, known));
+    throw failure;
+  }
+}
+
+const cancelled = { reason: 'CANCELLED', message: 'The run was cancelled while the step was under way.' };
+const lost = { reason: 'STEP_LOST', message: 'The processes that performed the step died with it too often.' };
+
+async function attempt(
+  performing: Performing,
+  work: Assignment,
+  claimed: Claimed,
+  control: Control,
+): Promise<JsonObject> {
+  const { task, traceparent } = claimed;
+  const performer = performing.performers.get(task.stepKind);
+  if (performer === undefined) throw new Error(`Nobody performs steps of kind ${task.stepKind}.`);
+  const place = { traceparent, spanName: `step ${task.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
+  return attemptWithin(place, async (limits) => {
+    const token = await tokenFor(performing, claimed.grantId);
+    const { instanceId, tenantId } = work;
+    return performer.perform({
+      ...limits,
+      instanceId,
+      tenantId,
+      token,
+      request: task.input as JsonObject,
+      effectKey: task.effectKey,
+    });
+  });
+}
+
+/** Undefined where the step has its outcome already. */
+async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefined> {
+  const instance = await findInstance(tx, work.instanceId);
+  const task = await lockTask(tx, work);
+  if (instance === undefined || task === undefined || instance.driverEpoch !== work.epoch || task.claim >= work.claim) {
+    throw staleDriver();
+  }
+  if (task.status !== 'running') return undefined;
+  await claimTask(tx, task.id, work.claim);
+  return {
+    task: { ...task, attempts: task.attempts + 1 },
+    grantId: instance.grantId,
+    traceparent: instance.traceparent,
+    cancelled: await hasEntry(tx, work.instanceId, 'cancel_requested'),
+  };
+}
+
+/** Writes the outcome, if this attempt still is the one that may. */
+async function settleStep(
+  performing: Performing,
+  tx: Tx<Schema>,
+  work: Assignment,
+  outcome: JournalEntry,
+): Promise<readonly Action[]> {
+  const run = await lockRun(tx, performing.definitions, work.instanceId);
+  const task = await lockTask(tx, work);
+  if (task?.claim !== work.claim || task.status !== 'running') throw staleDriver();
+  return moveOn(performing, tx, run, work.epoch, outcome);
+}
+
+/** Gives a step up that no attempt will finish: its activity was cancelled where nobody could write that down. */
+export async function abandonStep(
+  performing: Performing,
+  work: Omit<Assignment, 'claim' | 'timeoutMs'>,
+): Promise<readonly Action[]> {
+  return performing.db.inTenant(driverScope(work.tenantId), async (tx) => {
+    const run = await lockRun(tx, performing.definitions, work.instanceId);
+    const task = await lockTask(tx, work);
+    if (task?.status !== 'running') return moveOn(performing, tx, run, work.epoch);
+    await claimTask(tx, task.id, NEWEST_CLAIM);
+    const { stepId, visit } = work;
+    return moveOn(performing, tx, run, work.epoch, {
+      kind: 'step_failed',
+      stepId,
+      visit,
+      attempts: task.attempts,
+      ...cancelled,
+    });
+  });
+}
+
+function isFinal(error: AppError, task: Task): boolean {
+  return !retryable(error.code) || task.failures + 1 >= task.maxAttempts;
+}

@@ -1,0 +1,101 @@
+import type { Tx } from '@flotilla/postgres';
+import {
+  type Compensation,
+  claimCompensation,
+  countCompensationFailure,
+  lockCompensation,
+} from '../db/compensation-repository.ts';
+import { findInstance } from '../db/instance-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Action } from '../domain/interpret.ts';
+import type { JournalEntry } from '../domain/journal.ts';
+import { effectKey } from '../domain/scope.ts';
+import { advance, moveOn } from './advance.ts';
+import { type Assignment, attemptWithin, type Control, driverScope, type Performing, stepError } from './perform.ts';
+import { lockRun, staleDriver } from './run.ts';
+
+interface Claimed {
+  readonly undo: Compensation;
+  readonly traceparent: string;
+}
+
+/**
+ * Makes one attempt at an undo. It acts as this service: the undo must go on when whoever started the run may not act any more.
+ * Whatever the refusal, it is tried again; after a few quick tries it is journaled as stuck, and goes on slowly.
+ */
+export async function performUndo(
+  performing: Performing,
+  work: Assignment & { readonly pace: 'quick' | 'slow' },
+  control: Control,
+): Promise<readonly Action[]> {
+  const { db } = performing;
+  const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
+  const scope = driverScope(work.tenantId, claimed?.traceparent);
+  if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
+  const { undo } = claimed;
+  const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleUndo(performing, tx, work, outcome));
+  const at = { stepId: work.stepId, visit: work.visit, attempts: undo.attempts };
+  try {
+    await attempt(performing, work, claimed, control);
+  } catch (failure) {
+    if (control.isShutdown()) throw failure;
+    const known = stepError(failure);
+    const isStuck = work.pace === 'quick' && undo.failures + 1 >= performing.quickUndoAttempts;
+    if (isStuck) return settle({ kind: 'undo_failed', ...at, reason: known.reason, message: known.message });
+    await db.inTenant(scope, (tx) => countCompensationFailure(tx, undo.id, known));
+    throw failure;
+  }
+  return settle({ kind: 'undo_completed', ...at });
+}
+
+async function attempt(
+  performing: Performing,
+  work: Assignment,
+  { undo, traceparent }: Claimed,
+  control: Control,
+): Promise<void> {
+  const performer = performing.performers.get(undo.stepKind);
+  if (performer?.undo === undefined) throw new Error(`Nobody undoes steps of kind ${undo.stepKind}.`);
+  const withdraw = performer.undo.bind(performer);
+  const place = { traceparent, spanName: `undo ${undo.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
+  const { instanceId, tenantId, stepId, visit } = work;
+  await attemptWithin(place, async (limits) =>
+    withdraw({
+      ...limits,
+      instanceId,
+      tenantId,
+      token: await performing.ownToken(tenantId),
+      request: undo.request,
+      effectKey: undo.effectKey,
+      doKey: effectKey(instanceId, stepId, visit, 'do'),
+    }),
+  );
+}
+
+/** Undefined where the undo is done already. */
+async function claim(
+  tx: Tx<Schema>,
+  work: Assignment & { readonly pace: 'quick' | 'slow' },
+): Promise<Claimed | undefined> {
+  const instance = await findInstance(tx, work.instanceId);
+  const undo = await lockCompensation(tx, work);
+  if (instance === undefined || undo === undefined || instance.driverEpoch !== work.epoch || undo.claim >= work.claim) {
+    throw staleDriver();
+  }
+  if (undo.status !== (work.pace === 'quick' ? 'executing' : 'failed')) return undefined;
+  await claimCompensation(tx, undo.id, work.claim);
+  return { undo: { ...undo, attempts: undo.attempts + 1 }, traceparent: instance.traceparent };
+}
+
+/** Writes the outcome, if this attempt still is the one that may. */
+async function settleUndo(
+  performing: Performing,
+  tx: Tx<Schema>,
+  work: Assignment,
+  outcome: JournalEntry,
+): Promise<readonly Action[]> {
+  const run = await lockRun(tx, performing.definitions, work.instanceId);
+  const undo = await lockCompensation(tx, work);
+  if (undo?.claim !== work.claim || undo.status === 'completed') throw staleDriver();
+  return moveOn(performing, tx, run, work.epoch, outcome);
+}

@@ -1,0 +1,82 @@
+import { AppError, retryable, toAppError } from '@flotilla/errors';
+import { withTraceparent } from '@flotilla/observability';
+import type { Database, TransactionScope } from '@flotilla/postgres';
+import type { Schema } from '../db/schema.ts';
+import type { StepError } from '../domain/journal.ts';
+import type { Attempt, Performers } from '../steps/performer.ts';
+import type { Moving } from './advance.ts';
+
+/** What performing steps and undos needs from outside. */
+export interface Performing extends Moving {
+  readonly db: Database<Schema>;
+  readonly performers: Performers;
+  /** The principal of whoever started the run, as they are now. */
+  readonly tokenForGrant: (grantId: string) => Promise<string>;
+  /** This service's own principal on a tenant's data. */
+  readonly ownToken: (tenantId: string) => Promise<string>;
+  readonly quickUndoAttempts: number;
+}
+
+/** Something that a driver was told to do, and the attempt at it. */
+export interface Assignment {
+  readonly tenantId: string;
+  readonly instanceId: string;
+  readonly epoch: number;
+  readonly stepId: string;
+  readonly visit: number;
+  /** Grows with each attempt: an older one that wakes up late may not write any more. */
+  readonly claim: number;
+  readonly timeoutMs: number;
+}
+
+/** How a driver tells what becomes of the attempt. */
+export interface Control {
+  readonly signal: AbortSignal;
+  /** The process goes down; another one then takes the assignment. */
+  isShutdown(): boolean;
+}
+
+/** A driver writes as the service; whom the run acts for is said by the principal of its calls. */
+export function driverScope(tenantId: string, traceparent?: string): TransactionScope {
+  return { tenantId, actor: { type: 'service', id: 'workflow' }, traceparent };
+}
+
+/** Runs one call with its time limit and inside the run's trace. */
+export function attemptWithin<T>(
+  place: {
+    readonly traceparent: string;
+    readonly spanName: string;
+    readonly timeoutMs: number;
+    readonly cancel: AbortSignal;
+  },
+  work: (limits: Pick<Attempt, 'signal' | 'timeoutMs'>) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new AppError('deadline_exceeded', 'STEP_TIMED_OUT', 'The step took longer than it may.')),
+    place.timeoutMs,
+  );
+  const signal = AbortSignal.any([place.cancel, late.signal]);
+  return withTraceparent(place.traceparent, place.spanName, () => work({ signal, timeoutMs: place.timeoutMs })).finally(
+    () => clearTimeout(timer),
+  );
+}
+
+/** What went wrong, as the journal says it. */
+export function stepError(failure: unknown): StepError & { readonly error: AppError } {
+  const error = toAppError(failure);
+  return { reason: error.reason, message: error.message, error };
+}
+
+/** The grant's owner may be gone, locked, or may have lost the right: then nobody may go on with the run. */
+export async function tokenFor(performing: Performing, grantId: string): Promise<string> {
+  try {
+    return await performing.tokenForGrant(grantId);
+  } catch (failure) {
+    const error = toAppError(failure);
+    if (retryable(error.code)) throw error;
+    throw new AppError('permission_denied', 'GRANT_REVOKED', 'Whoever started the run may not act any more.', {
+      cause: error,
+    });
+  }
+}

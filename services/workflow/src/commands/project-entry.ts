@@ -1,0 +1,109 @@
+import {
+  CompensationFinishedSchema,
+  CompensationStatus,
+  InstanceCancelledSchema,
+  InstanceCompletedSchema,
+  InstanceFailedSchema,
+  StepFinishedSchema,
+  TaskStatus,
+} from '@flotilla/contracts/workflow';
+import { appendEvent } from '@flotilla/events';
+import type { Tx } from '@flotilla/postgres';
+import { insertCompensation, setCompensation } from '../db/compensation-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { finishTask, insertTask } from '../db/task-repository.ts';
+import { stepOf } from '../domain/definition.ts';
+import type { Recorded } from '../domain/journal.ts';
+import { toInstanceSummary } from '../messages/instance-message.ts';
+import type { Run } from './run.ts';
+
+/** What an entry means for the tables that people read and for the topics that others follow. The run is as it is after the entry. */
+export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded): Promise<void> {
+  const instanceId = run.instance.id;
+  const id = instanceId;
+  switch (entry.kind) {
+    case 'step_started':
+      return insertTask(tx, tx.scope.tenantId, {
+        ...entry,
+        instanceId,
+        effectKey: entry.effectKey,
+        maxAttempts: stepOf(run.definition, entry.stepId).retry.maxAttempts,
+        startedAt: entry.occurredAt,
+      });
+    case 'step_completed':
+    case 'step_failed': {
+      const failed = entry.kind === 'step_failed';
+      const { stepId, visit } = entry;
+      await finishTask(
+        tx,
+        { instanceId, stepId, visit },
+        {
+          output: failed ? undefined : (entry.facts['output'] ?? null),
+          error: failed ? entry : undefined,
+          completedAt: entry.occurredAt,
+        },
+      );
+      const message = {
+        instanceId,
+        stepId,
+        visit,
+        stepKind: stepOf(run.definition, stepId).kind,
+        status: failed ? TaskStatus.FAILED : TaskStatus.COMPLETED,
+        errorReason: failed ? entry.reason : '',
+      };
+      return appendEvent(tx, { schema: StepFinishedSchema, id, message });
+    }
+    case 'instance_failing':
+      for (const { stepId, visit, undo } of run.state.effects.toReversed()) {
+        await insertCompensation(tx, tx.scope.tenantId, { instanceId, stepId, visit, ...undo });
+      }
+      return;
+    case 'undo_started':
+      return setCompensation(tx, { instanceId, ...entry }, { status: 'executing', at: entry.occurredAt });
+    case 'undo_completed':
+    case 'undo_failed': {
+      const failed = entry.kind === 'undo_failed';
+      const { stepId, visit } = entry;
+      await setCompensation(
+        tx,
+        { instanceId, stepId, visit },
+        {
+          status: failed ? 'failed' : 'completed',
+          at: entry.occurredAt,
+          ...(failed ? { error: entry } : {}),
+        },
+      );
+      const message = {
+        instanceId,
+        stepId,
+        visit,
+        status: failed ? CompensationStatus.FAILED : CompensationStatus.COMPLETED,
+        errorReason: failed ? entry.reason : '',
+      };
+      return appendEvent(tx, { schema: CompensationFinishedSchema, id, message });
+    }
+    case 'instance_completed':
+      return appendEvent(tx, {
+        schema: InstanceCompletedSchema,
+        id,
+        message: { instance: toInstanceSummary(run.instance) },
+      });
+    case 'instance_failed':
+    case 'instance_timed_out':
+      return appendEvent(tx, {
+        schema: InstanceFailedSchema,
+        id,
+        message: { instance: toInstanceSummary(run.instance) },
+      });
+    case 'instance_cancelled':
+      return appendEvent(tx, {
+        schema: InstanceCancelledSchema,
+        id,
+        message: { instance: toInstanceSummary(run.instance) },
+      });
+    case 'instance_started':
+    case 'cancel_requested':
+    case 'compensation_completed':
+      return;
+  }
+}

@@ -1,0 +1,52 @@
+import { AppError } from '@flotilla/errors';
+import type { Tx } from '@flotilla/postgres';
+import { type Instance, lockInstance, saveView } from '../db/instance-repository.ts';
+import { appendJournal, readJournal } from '../db/journal-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Definition } from '../domain/definition.ts';
+import { viewOf } from '../domain/instance.ts';
+import type { Recorded } from '../domain/journal.ts';
+import { applyEntry, foldJournal, type RunState } from '../domain/run-state.ts';
+import type { Definitions } from './definitions.ts';
+import { projectEntry } from './project-entry.ts';
+
+/** A run whose row is locked: nobody else writes its journal until the transaction ends. */
+export interface Run {
+  readonly instance: Instance;
+  readonly definition: Definition;
+  readonly state: RunState;
+}
+
+export async function lockRun(tx: Tx<Schema>, definitions: Definitions, instanceId: string): Promise<Run> {
+  const instance = await lockInstance(tx, instanceId);
+  if (instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
+  const definition = await definitions.ofVersion(tx, instance.workflowId, instance.workflowVersion);
+  return { instance, definition, state: foldJournal(await readJournal(tx, instanceId)) };
+}
+
+/**
+ * Appends entries to the journal of a locked run and brings everything derived from it up to date: its row, tasks, undos, events.
+ * Throws STALE_DRIVER when another driver has taken the run over since this epoch.
+ */
+export async function record(tx: Tx<Schema>, run: Run, epoch: number, entries: readonly Recorded[]): Promise<Run> {
+  if (epoch !== run.instance.driverEpoch) throw staleDriver();
+  if (entries.length === 0) return run;
+  const { instance } = run;
+  await appendJournal(tx, tx.scope.tenantId, instance.id, instance.journalLength, entries);
+  const journalLength = instance.journalLength + entries.length;
+  let state = run.state;
+  for (const entry of entries) state = applyEntry(state, entry);
+  const view = { ...viewOf(state), journalLength };
+  if (!(await saveView(tx, instance.id, view, epoch))) throw staleDriver();
+  const after: Run = {
+    definition: run.definition,
+    state,
+    instance: { ...instance, ...view, revision: instance.revision + 1 },
+  };
+  for (const entry of entries) await projectEntry(tx, after, entry);
+  return after;
+}
+
+export function staleDriver(): AppError {
+  return new AppError('aborted', 'STALE_DRIVER', 'Another driver has taken this run over.');
+}

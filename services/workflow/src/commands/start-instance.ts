@@ -1,0 +1,52 @@
+import { InstanceStartedSchema } from '@flotilla/contracts/workflow';
+import { AppError } from '@flotilla/errors';
+import { appendEvent } from '@flotilla/events';
+import type { Tx } from '@flotilla/postgres';
+import { findInstance, type Instance, insertInstance } from '../db/instance-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { shareWorkflow } from '../db/workflow-repository.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { emptyState } from '../domain/run-state.ts';
+import { versionToStart } from '../domain/workflow.ts';
+import { toInstanceSummary } from '../messages/instance-message.ts';
+import type { Moving } from './advance.ts';
+import { record } from './run.ts';
+
+/** Accepts a run: its row and the first entry of its journal. Who drives it is started after the commit. */
+export async function startInstance(
+  { definitions, now }: Moving,
+  tx: Tx<Schema>,
+  wish: { id: string; workflowId: string; input: JsonObject; grantId: string; traceparent: string; startedBy: string },
+): Promise<Instance> {
+  const workflow = await shareWorkflow(tx, wish.workflowId);
+  if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
+  const version = versionToStart(workflow);
+  const definition = await definitions.ofVersion(tx, workflow.id, version);
+  definition.checkInput(wish.input);
+  const { id, input, grantId, traceparent } = wish;
+  const at = now();
+  await insertInstance(tx, tx.scope.tenantId, {
+    id,
+    input,
+    grantId,
+    traceparent,
+    workflowId: workflow.id,
+    workflowVersion: version,
+    workflowSlug: workflow.slug,
+    stepsTotal: definition.steps.size,
+    createdBy: wish.startedBy,
+    createdAt: at,
+  });
+  const instance = await findInstance(tx, id);
+  if (instance === undefined) throw new AppError('internal', 'INSTANCE_LOST', 'Something went wrong on our side.');
+  const run = { instance, definition, state: emptyState };
+  const started = await record(tx, run, instance.driverEpoch, [
+    { kind: 'instance_started', input, occurredAt: at.toISOString() },
+  ]);
+  await appendEvent(tx, {
+    schema: InstanceStartedSchema,
+    id,
+    message: { instance: toInstanceSummary(started.instance) },
+  });
+  return started.instance;
+}

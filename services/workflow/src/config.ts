@@ -1,0 +1,74 @@
+import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
+import { type CommonConfig, commonConfig } from '@flotilla/service';
+import type { Neighbours } from './steps/performers.ts';
+
+/** What the workflow service is started with. Times in milliseconds. */
+export interface Config extends CommonConfig {
+  readonly neighbours: Neighbours;
+  readonly temporal: {
+    readonly address: string;
+    readonly namespace: string;
+    readonly taskQueue: string;
+    readonly payloadSecrets: readonly string[];
+  };
+  readonly sweepEveryMs: number;
+  readonly quickUndoAttempts: number;
+  readonly maxConcurrentSteps: number;
+}
+
+export const readConfig = (read: EnvironmentReader): Config => ({
+  ...commonConfig(read, 'WORKFLOW', 7403),
+  neighbours: {
+    agentAddress: address(read, 'LLM_AGENT', 'llm-agent', 7402),
+    validationAddress: address(read, 'VALIDATION', 'validation', 7404),
+    notificationAddress: address(read, 'NOTIFICATION', 'notification', 7405),
+    allowedHosts: read.list('WORKFLOW_HTTP_ALLOWED_HOSTS', {
+      description:
+        'Targets of http steps that are not on the public internet, `host:port`; all others there are refused.',
+      default: [],
+    }),
+  },
+  temporal: {
+    address: read.text('FLOTILLA_TEMPORAL_ADDRESS', {
+      description: 'Temporal, `host:port`.',
+      default: '127.0.0.1:7233',
+    }),
+    namespace: read.text('WORKFLOW_TEMPORAL_NAMESPACE', { description: 'Temporal’s namespace.', default: 'default' }),
+    taskQueue: read.text('WORKFLOW_TEMPORAL_TASK_QUEUE', {
+      description: 'Temporal’s task queue.',
+      default: 'flotilla-workflow',
+    }),
+    payloadSecrets: read
+      .secret('WORKFLOW_TEMPORAL_PAYLOAD_SECRETS', {
+        description: 'Seals what is sent to Temporal. Several parted by commas: the first seals, all open.',
+        minLength: 16,
+      })
+      .split(','),
+  },
+  sweepEveryMs: read.integer('WORKFLOW_SWEEP_EVERY_MS', {
+    description: 'How often runs without a driver are looked for.',
+    default: 5_000,
+    min: 100,
+  }),
+  quickUndoAttempts: read.integer('WORKFLOW_QUICK_UNDO_ATTEMPTS', {
+    description: 'Quick tries of an undo, before it counts as stuck and is tried on slowly.',
+    default: 5,
+    min: 1,
+    max: 100,
+  }),
+  maxConcurrentSteps: read.integer('WORKFLOW_MAX_CONCURRENT_STEPS', {
+    description: 'Steps that one process performs at once.',
+    default: 100,
+    min: 1,
+    max: 1_000,
+  }),
+});
+
+export const parseConfig = (env: Environment): Config => parseEnvironment(env, readConfig);
+
+function address(read: EnvironmentReader, variable: string, service: string, port: number): string {
+  return read.text(`FLOTILLA_${variable}_ADDRESS`, {
+    description: `The ${service} service: \`host:port\`, or \`ipv4:a:1,b:2\` for several.`,
+    default: `127.0.0.1:${port}`,
+  });
+}

@@ -1,0 +1,170 @@
+import { newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import type { JsonObject } from '../domain/json.ts';
+import { toColumn } from './json-column.ts';
+import type { SagaCompensations, Schema } from './schema.ts';
+import type { StepPlace } from './task-repository.ts';
+
+/** The undo of one effect: a projection of the journal, and the place where attempts are counted. */
+export interface Compensation {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly stepId: string;
+  readonly visit: number;
+  readonly stepKind: string;
+  readonly request: JsonObject;
+  readonly status: Selectable<SagaCompensations>['status'];
+  readonly attempts: number;
+  readonly failures: number;
+  readonly claim: number;
+  readonly errorReason: string;
+  readonly errorMessage: string;
+  readonly effectKey: string;
+  readonly startedAt: Date | undefined;
+  readonly completedAt: Date | undefined;
+}
+
+const columns = [
+  'id',
+  'instance_id',
+  'step_id',
+  'visit',
+  'compensation_action',
+  'compensation_data',
+  'status',
+  'attempts',
+  'failures',
+  'claim',
+  'error_reason',
+  'error_message',
+  'effect_key',
+  'started_at',
+  'executed_at',
+] as const;
+
+export async function insertCompensation(
+  tx: Tx<Schema>,
+  tenantId: string,
+  compensation: StepPlace & { readonly effectKey: string; readonly request: JsonObject },
+): Promise<void> {
+  const { instanceId, stepId, visit } = compensation;
+  await tx
+    .insertInto('saga_compensations')
+    .columns([
+      'id',
+      'tenant_id',
+      'instance_id',
+      'task_id',
+      'step_id',
+      'visit',
+      'compensation_action',
+      'compensation_data',
+      'effect_key',
+    ])
+    .expression((eb) =>
+      eb
+        .selectFrom('tasks')
+        .select((task) => [
+          task.val(newId()).as('id'),
+          'tasks.tenant_id',
+          'tasks.instance_id',
+          'tasks.id as task_id',
+          'tasks.step_id',
+          'tasks.visit',
+          'tasks.step_kind',
+          sql<string>`${toColumn(compensation.request)}::jsonb`.as('data'),
+          task.val(compensation.effectKey).as('effect_key'),
+        ])
+        .where('tasks.tenant_id', '=', tenantId)
+        .where('tasks.instance_id', '=', instanceId)
+        .where('tasks.step_id', '=', stepId)
+        .where('tasks.visit', '=', visit),
+    )
+    .execute();
+}
+
+export async function lockCompensation(tx: Tx<Schema>, place: StepPlace): Promise<Compensation | undefined> {
+  const row = await tx
+    .selectFrom('saga_compensations')
+    .select(columns)
+    .where('instance_id', '=', place.instanceId)
+    .where('step_id', '=', place.stepId)
+    .where('visit', '=', place.visit)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toCompensation(row);
+}
+
+/** Counts an attempt and makes it the one that may write the outcome. */
+export async function claimCompensation(tx: Tx<Schema>, id: string, claim: number): Promise<void> {
+  await tx
+    .updateTable('saga_compensations')
+    .set({ claim, attempts: sql<number>`attempts + 1` })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function countCompensationFailure(
+  tx: Tx<Schema>,
+  id: string,
+  error: { readonly reason: string; readonly message: string },
+): Promise<void> {
+  await tx
+    .updateTable('saga_compensations')
+    .set({ failures: sql<number>`failures + 1`, error_reason: error.reason, error_message: error.message })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function setCompensation(
+  tx: Tx<Schema>,
+  { instanceId, stepId, visit }: StepPlace,
+  change: {
+    readonly status: Compensation['status'];
+    readonly error?: { readonly reason: string; readonly message: string };
+    readonly at: string;
+  },
+): Promise<void> {
+  await tx
+    .updateTable('saga_compensations')
+    .set({
+      status: change.status,
+      ...(change.status === 'executing' ? { started_at: change.at } : { executed_at: change.at }),
+      error_reason: change.error?.reason ?? null,
+      error_message: change.error?.message ?? null,
+    })
+    .where('instance_id', '=', instanceId)
+    .where('step_id', '=', stepId)
+    .where('visit', '=', visit)
+    .execute();
+}
+
+/** In the order in which the undos run. Uses the index saga_compensations_of_instance. */
+export async function listCompensations(tx: ReadTx<Schema>, instanceId: string): Promise<Compensation[]> {
+  const rows = await tx
+    .selectFrom('saga_compensations')
+    .select(columns)
+    .where('instance_id', '=', instanceId)
+    .orderBy('id')
+    .execute();
+  return rows.map(toCompensation);
+}
+
+function toCompensation(row: Pick<Selectable<SagaCompensations>, (typeof columns)[number]>): Compensation {
+  return {
+    id: row.id,
+    instanceId: row.instance_id,
+    stepId: row.step_id,
+    visit: row.visit,
+    stepKind: row.compensation_action,
+    request: row.compensation_data as JsonObject,
+    status: row.status,
+    attempts: row.attempts,
+    failures: row.failures,
+    claim: row.claim,
+    errorReason: row.error_reason ?? '',
+    errorMessage: row.error_message ?? '',
+    effectKey: row.effect_key,
+    startedAt: row.started_at ?? undefined,
+    completedAt: row.executed_at ?? undefined,
+  };
+}

@@ -1,0 +1,6 @@
+import type { Conflicts } from '@flotilla/postgres';
+
+/** What violated constraints mean to a caller. */
+export const conflicts: Conflicts = {
+  workflows_slug: ['already_exists', 'WORKFLOW_SLUG_TAKEN', 'Another workflow has this slug.'],
+};

@@ -1,0 +1,209 @@
+import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import type { InstanceView } from '../domain/instance.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { InstanceStatus } from '../domain/run-state.ts';
+import { toColumn } from './json-column.ts';
+import type { Schema, WorkflowInstances } from './schema.ts';
+
+/** The row of a run. */
+export interface Instance extends InstanceView {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly workflowVersion: number;
+  readonly workflowSlug: string;
+  readonly input: JsonObject;
+  readonly stepsTotal: number;
+  readonly traceparent: string;
+  readonly grantId: string;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly driverEpoch: number;
+  readonly journalLength: number;
+  readonly revision: number;
+}
+
+const columns = [
+  'id',
+  'workflow_id',
+  'workflow_version',
+  'workflow_slug',
+  'status',
+  'compensation',
+  'input',
+  'output',
+  'steps_done',
+  'steps_total',
+  'current_steps',
+  'error_reason',
+  'error_message',
+  'error_step',
+  'traceparent',
+  'grant_id',
+  'created_by',
+  'driver_epoch',
+  'journal_length',
+  'settled_at',
+  'started_at',
+  'completed_at',
+  'created_at',
+  'revision',
+] as const;
+
+export type NewInstance = Pick<
+  Instance,
+  | 'id'
+  | 'workflowId'
+  | 'workflowVersion'
+  | 'workflowSlug'
+  | 'input'
+  | 'stepsTotal'
+  | 'traceparent'
+  | 'grantId'
+  | 'createdBy'
+  | 'createdAt'
+>;
+
+export async function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewInstance): Promise<void> {
+  await tx
+    .insertInto('workflow_instances')
+    .values({
+      id: instance.id,
+      tenant_id: tenantId,
+      workflow_id: instance.workflowId,
+      workflow_version: instance.workflowVersion,
+      workflow_slug: instance.workflowSlug,
+      input: toColumn(instance.input),
+      steps_total: instance.stepsTotal,
+      traceparent: instance.traceparent,
+      grant_id: instance.grantId,
+      created_by: instance.createdBy,
+      created_at: instance.createdAt,
+    })
+    .execute();
+}
+
+export async function findInstance(tx: ReadTx<Schema>, id: string): Promise<Instance | undefined> {
+  const row = await tx.selectFrom('workflow_instances').select(columns).where('id', '=', id).executeTakeFirst();
+  return row && toInstance(row);
+}
+
+/** The row lock puts all writers of a run's journal in a line. */
+export async function lockInstance(tx: Tx<Schema>, id: string): Promise<Instance | undefined> {
+  const row = await tx
+    .selectFrom('workflow_instances')
+    .select(columns)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toInstance(row);
+}
+
+/** Uses the index workflow_instances_newest, or workflow_instances_of_workflow. */
+export async function listInstances(
+  tx: ReadTx<Schema>,
+  filter: { workflowId: string; status: InstanceStatus | undefined; cursor: Cursor | undefined; limit: number },
+): Promise<Instance[]> {
+  let query = tx
+    .selectFrom('workflow_instances')
+    .select(columns)
+    .where(after<Schema, 'workflow_instances'>('desc', filter.cursor));
+  if (filter.workflowId !== '') query = query.where('workflow_id', '=', filter.workflowId);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toInstance);
+}
+
+export async function hasUnfinishedInstance(tx: ReadTx<Schema>, workflowId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('workflow_instances')
+    .select('id')
+    .where('workflow_id', '=', workflowId)
+    .where('settled_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Writes what follows from the journal into the row, for a driver of this epoch only. Answers whether there was one. */
+export async function saveView(
+  tx: Tx<Schema>,
+  id: string,
+  view: InstanceView & { readonly journalLength: number },
+  epoch: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('workflow_instances')
+    .set({
+      status: view.status,
+      compensation: view.compensation,
+      output: view.output === undefined ? null : toColumn(view.output),
+      steps_done: view.stepsDone,
+      current_steps: [...view.currentSteps],
+      error_reason: view.error?.reason ?? null,
+      error_message: view.error?.message ?? null,
+      error_step: view.error?.stepId ?? null,
+      started_at: view.startedAt ?? null,
+      completed_at: view.completedAt ?? null,
+      settled_at: view.settled ? sql<Date>`coalesce(settled_at, now())` : null,
+      journal_length: view.journalLength,
+      revision: sql<number>`revision + 1`,
+    })
+    .where('id', '=', id)
+    .where('driver_epoch', '=', epoch)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function markDriven(tx: Tx<Schema>, id: string, now: Date): Promise<void> {
+  await tx
+    .updateTable('workflow_instances')
+    .set({ driver_started_at: now })
+    .where('id', '=', id)
+    .where('driver_started_at', 'is', null)
+    .execute();
+}
+
+/** Runs of any tenant that no driver is known to have been started for. */
+export async function findUndriven(
+  tx: Tx<Schema>,
+  olderThanMs: number,
+  limit: number,
+): Promise<{ tenantId: string; instanceId: string; epoch: number }[]> {
+  const { rows } = await sql<{ tenant_id: string; instance_id: string; driver_epoch: number }>`
+    select tenant_id, instance_id, driver_epoch from undriven_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
+  `.execute(tx);
+  return rows.map((row) => ({ tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch }));
+}
+
+function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[number]>): Instance {
+  return {
+    id: row.id,
+    workflowId: row.workflow_id,
+    workflowVersion: row.workflow_version,
+    workflowSlug: row.workflow_slug,
+    status: row.status,
+    compensation: row.compensation,
+    input: row.input as JsonObject,
+    output: row.output === null ? undefined : (row.output as JsonObject),
+    stepsDone: row.steps_done,
+    stepsTotal: row.steps_total,
+    currentSteps: row.current_steps,
+    error:
+      row.error_reason === null
+        ? undefined
+        : {
+            reason: row.error_reason,
+            message: row.error_message ?? '',
+            ...(row.error_step === null ? {} : { stepId: row.error_step }),
+          },
+    traceparent: row.traceparent,
+    grantId: row.grant_id,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    startedAt: row.started_at?.toISOString(),
+    completedAt: row.completed_at?.toISOString(),
+    settled: row.settled_at !== null,
+    driverEpoch: row.driver_epoch,
+    journalLength: row.journal_length,
+    revision: row.revision,
+  };
+}

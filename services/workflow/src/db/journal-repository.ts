@@ -1,0 +1,61 @@
+import type { ReadTx, Tx } from '@flotilla/postgres';
+import type { JournalEntry, Recorded } from '../domain/journal.ts';
+import { toColumn } from './json-column.ts';
+import type { Schema } from './schema.ts';
+
+/** The entries of a run after a place in its journal, oldest first. Uses the primary key. */
+export async function readJournal(
+  tx: ReadTx<Schema>,
+  instanceId: string,
+  after = 0,
+  limit = 100_000,
+): Promise<Recorded[]> {
+  const rows = await tx
+    .selectFrom('workflow_journal')
+    .select(['entry', 'occurred_at'])
+    .where('instance_id', '=', instanceId)
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    ...(row.entry as unknown as JournalEntry),
+    occurredAt: row.occurred_at.toISOString(),
+  }));
+}
+
+/** Appends entries behind `length`, which the caller read under the row lock of the run. */
+export async function appendJournal(
+  tx: Tx<Schema>,
+  tenantId: string,
+  instanceId: string,
+  length: number,
+  entries: readonly Recorded[],
+): Promise<void> {
+  await tx
+    .insertInto('workflow_journal')
+    .values(
+      entries.map(({ occurredAt, ...entry }, index) => ({
+        tenant_id: tenantId,
+        instance_id: instanceId,
+        seq: length + index + 1,
+        kind: entry.kind,
+        step_id: 'stepId' in entry ? (entry.stepId ?? null) : null,
+        visit: 'visit' in entry ? entry.visit : null,
+        entry: toColumn(entry as never),
+        occurred_at: occurredAt,
+      })),
+    )
+    .execute();
+}
+
+export async function hasEntry(tx: ReadTx<Schema>, instanceId: string, kind: JournalEntry['kind']): Promise<boolean> {
+  const row = await tx
+    .selectFrom('workflow_journal')
+    .select('seq')
+    .where('instance_id', '=', instanceId)
+    .where('kind', '=', kind)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

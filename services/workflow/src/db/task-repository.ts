@@ -1,0 +1,176 @@
+import { after, type Cursor, newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import type { JsonValue } from '../domain/json.ts';
+import { toColumn } from './json-column.ts';
+import type { Schema, Tasks } from './schema.ts';
+
+/** One visit of one step: a projection of the journal, and the place where attempts are counted. */
+export interface Task {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly stepId: string;
+  readonly stepKind: string;
+  readonly visit: number;
+  readonly status: Selectable<Tasks>['status'];
+  readonly input: JsonValue;
+  readonly output: JsonValue;
+  readonly errorReason: string;
+  readonly errorMessage: string;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly failures: number;
+  readonly claim: number;
+  readonly effectKey: string;
+  readonly startedAt: Date | undefined;
+  readonly completedAt: Date | undefined;
+  readonly durationMs: number | undefined;
+}
+
+const columns = [
+  'id',
+  'instance_id',
+  'step_id',
+  'step_kind',
+  'visit',
+  'status',
+  'input',
+  'output',
+  'error_reason',
+  'error_message',
+  'attempts',
+  'max_attempts',
+  'failures',
+  'claim',
+  'effect_key',
+  'started_at',
+  'completed_at',
+  'duration_ms',
+] as const;
+
+export async function insertTask(
+  tx: Tx<Schema>,
+  tenantId: string,
+  task: Pick<Task, 'instanceId' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
+    readonly effectKey: string | undefined;
+    readonly startedAt: string;
+  },
+): Promise<void> {
+  await tx
+    .insertInto('tasks')
+    .values({
+      id: newId(),
+      tenant_id: tenantId,
+      instance_id: task.instanceId,
+      step_id: task.stepId,
+      step_kind: task.stepKind,
+      visit: task.visit,
+      status: 'running',
+      input: toColumn(task.input),
+      max_attempts: task.maxAttempts,
+      effect_key: task.effectKey ?? null,
+      started_at: task.startedAt,
+    })
+    .execute();
+}
+
+export interface StepPlace {
+  readonly instanceId: string;
+  readonly stepId: string;
+  readonly visit: number;
+}
+
+export async function lockTask(tx: Tx<Schema>, place: StepPlace): Promise<Task | undefined> {
+  const row = await atPlace(tx, place).forUpdate().executeTakeFirst();
+  return row && toTask(row);
+}
+
+function atPlace(tx: ReadTx<Schema>, { instanceId, stepId, visit }: StepPlace) {
+  return tx
+    .selectFrom('tasks')
+    .select(columns)
+    .where('instance_id', '=', instanceId)
+    .where('step_id', '=', stepId)
+    .where('visit', '=', visit);
+}
+
+/** Counts an attempt and makes it the one that may write the outcome. */
+export async function claimTask(tx: Tx<Schema>, taskId: string, claim: number): Promise<void> {
+  await tx.updateTable('tasks').set({ claim, attempts: sql<number>`attempts + 1` }).where('id', '=', taskId).execute();
+}
+
+export async function countTaskFailure(
+  tx: Tx<Schema>,
+  taskId: string,
+  error: { readonly reason: string; readonly message: string },
+): Promise<void> {
+  await tx
+    .updateTable('tasks')
+    .set({ failures: sql<number>`failures + 1`, error_reason: error.reason, error_message: error.message })
+    .where('id', '=', taskId)
+    .execute();
+}
+
+export async function finishTask(
+  tx: Tx<Schema>,
+  { instanceId, stepId, visit }: StepPlace,
+  end: {
+    readonly output: JsonValue | undefined;
+    readonly error: { readonly reason: string; readonly message: string } | undefined;
+    readonly completedAt: string;
+  },
+): Promise<void> {
+  await tx
+    .updateTable('tasks')
+    .set({
+      status: end.error === undefined ? 'completed' : 'failed',
+      output: end.output === undefined ? null : toColumn(end.output),
+      error_reason: end.error?.reason ?? null,
+      error_message: end.error?.message ?? null,
+      attempts: sql<number>`greatest(attempts, 1)`,
+      completed_at: end.completedAt,
+      duration_ms: sql<number>`greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000)::integer`,
+    })
+    .where('instance_id', '=', instanceId)
+    .where('step_id', '=', stepId)
+    .where('visit', '=', visit)
+    .execute();
+}
+
+/** Uses the index tasks_of_instance; ids follow the order in which steps were taken. */
+export async function listTasks(
+  tx: ReadTx<Schema>,
+  instanceId: string,
+  page: { cursor: Cursor | undefined; limit: number },
+): Promise<Task[]> {
+  const rows = await tx
+    .selectFrom('tasks')
+    .select(columns)
+    .where('instance_id', '=', instanceId)
+    .where(after<Schema, 'tasks'>('asc', page.cursor))
+    .orderBy('id')
+    .limit(page.limit)
+    .execute();
+  return rows.map(toTask);
+}
+
+function toTask(row: Pick<Selectable<Tasks>, (typeof columns)[number]>): Task {
+  return {
+    id: row.id,
+    instanceId: row.instance_id,
+    stepId: row.step_id,
+    stepKind: row.step_kind,
+    visit: row.visit,
+    status: row.status,
+    input: row.input as JsonValue,
+    output: row.output as JsonValue,
+    errorReason: row.error_reason ?? '',
+    errorMessage: row.error_message ?? '',
+    attempts: row.attempts,
+    maxAttempts: row.max_attempts,
+    failures: row.failures,
+    claim: row.claim,
+    effectKey: row.effect_key ?? '',
+    startedAt: row.started_at ?? undefined,
+    completedAt: row.completed_at ?? undefined,
+    durationMs: row.duration_ms ?? undefined,
+  };
+}

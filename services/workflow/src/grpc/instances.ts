@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { GrantService } from '@flotilla/contracts/identity';
+import type { InstanceService } from '@flotilla/contracts/workflow';
+import type { Call, GrpcClient, ServiceImplementation } from '@flotilla/grpc';
+import type { Database } from '@flotilla/postgres';
+import type { Moving } from '../commands/advance.ts';
+import { cancelInstance } from '../commands/cancel-instance.ts';
+import type { Drivers } from '../commands/drivers.ts';
+import { startInstance } from '../commands/start-instance.ts';
+import type { Wakeups } from '../commands/wakeups.ts';
+import type { Schema } from '../db/schema.ts';
+import { fromInstanceStatus, toInstanceMessage } from '../messages/instance-message.ts';
+import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
+import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
+import { type Update, watchInstance } from '../queries/watch-instance.ts';
+import { actorId } from './actor-id.ts';
+
+/** What answering for runs needs from outside. */
+export interface Running extends Moving {
+  readonly db: Database<Schema>;
+  readonly newId: () => string;
+  readonly drivers: Drivers;
+  readonly wakeups: Wakeups;
+  readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
+  readonly ownToken: (tenantId: string) => Promise<string>;
+}
+
+export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
+  const { db, drivers, wakeups } = running;
+  return {
+    async startInstance({ workflowId, input = {} }, call) {
+      const startedBy = actorId(call);
+      const id = running.newId();
+      const grantId = await grantFor(running, call, id);
+      const { traceparent } = call;
+      const started = await db.write(call, async (tx) =>
+        toInstanceMessage(await startInstance(running, tx, { id, workflowId, input, grantId, traceparent, startedBy })),
+      );
+      await drivers.start({ tenantId: call.principal.tenantId, instanceId: started.id ?? id, epoch: 1 });
+      return started;
+    },
+    getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),
+    listInstances: ({ workflowId, status, pageSize, pageToken }, call) =>
+      db.read(call, async (tx) => {
+        const page = await pageOfInstances(tx, { workflowId, status: fromInstanceStatus(status), pageSize, pageToken });
+        return { instances: page.rows.map(toInstanceMessage), nextPageToken: page.nextPageToken };
+      }),
+    async cancelInstance({ id, reason }, call) {
+      const requestedBy = call.principal.actor.id;
+      const instance = await db.write(call, (tx) => cancelInstance(running, tx, { id, reason, requestedBy }));
+      wakeups.wake(id);
+      await drivers.cancel(id);
+      return toInstanceMessage(instance);
+    },
+    listTasks: (request, call) =>
+      db.read(call, async (tx) => {
+        const page = await pageOfTasks(tx, request);
+        return { tasks: page.rows.map(toTaskMessage), nextPageToken: page.nextPageToken };
+      }),
+    listCompensations: ({ instanceId }, call) =>
+      db.read(call, async (tx) => ({
+        compensations: (await compensationsOf(tx, instanceId)).map(toCompensationMessage),
+      })),
+    async *watchInstance({ id, after }, call) {
+      for await (const update of watchInstance(running, call, { id, after: Number(after) }))
+        yield toUpdateMessage(update);
+    },
+  };
+}
+
+/** One grant for each run; a repeated request asks for the same one. */
+async function grantFor({ grants, ownToken }: Running, call: Call, instanceId: string): Promise<string> {
+  const { tenantId } = call.principal;
+  const key = call.idempotency?.key;
+  const name = key === undefined ? instanceId : createHash('sha256').update(`${tenantId}\0${key}`).digest('hex');
+  const { grantId } = await grants.createGrant(
+    { subjectToken: call.token, purpose: `workflow_instances/${name}` },
+    { token: await ownToken(tenantId) },
+  );
+  return grantId;
+}
+
+function toUpdateMessage({ cursor, entry, instance }: Update) {
+  return {
+    cursor: BigInt(cursor),
+    occurTime: timestampFromDate(new Date(entry.occurredAt)),
+    kind: entry.kind,
+    stepId: 'stepId' in entry ? (entry.stepId ?? '') : '',
+    visit: 'visit' in entry ? entry.visit : 0,
+    instance: toInstanceMessage(instance),
+  };
+}

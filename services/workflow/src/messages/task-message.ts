@@ -1,0 +1,56 @@
+import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
+import { type CompensationSchema, CompensationStatus, type TaskSchema, TaskStatus } from '@flotilla/contracts/workflow';
+import type { Compensation } from '../db/compensation-repository.ts';
+import type { Task } from '../db/task-repository.ts';
+
+const statuses: Record<Task['status'], TaskStatus> = {
+  pending: TaskStatus.PENDING,
+  running: TaskStatus.RUNNING,
+  completed: TaskStatus.COMPLETED,
+  failed: TaskStatus.FAILED,
+  skipped: TaskStatus.SKIPPED,
+};
+
+const compensationStatuses: Record<Compensation['status'], CompensationStatus> = {
+  pending: CompensationStatus.PENDING,
+  executing: CompensationStatus.EXECUTING,
+  completed: CompensationStatus.COMPLETED,
+  failed: CompensationStatus.FAILED,
+};
+
+export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
+  return {
+    id: task.id,
+    instanceId: task.instanceId,
+    stepId: task.stepId,
+    stepKind: task.stepKind,
+    visit: task.visit,
+    status: statuses[task.status],
+    ...(task.input === null ? {} : { input: fromJson(ValueSchema, task.input) }),
+    ...(task.output === null ? {} : { output: fromJson(ValueSchema, task.output) }),
+    errorReason: task.errorReason,
+    errorMessage: task.errorMessage,
+    attempts: task.attempts,
+    ...(task.startedAt === undefined ? {} : { startTime: timestampFromDate(task.startedAt) }),
+    ...(task.completedAt === undefined ? {} : { completeTime: timestampFromDate(task.completedAt) }),
+    ...(task.durationMs === undefined ? {} : { duration: durationFromMs(task.durationMs) }),
+    effectKey: task.effectKey,
+  };
+}
+
+export function toCompensationMessage(compensation: Compensation): MessageInitShape<typeof CompensationSchema> {
+  return {
+    id: compensation.id,
+    instanceId: compensation.instanceId,
+    stepId: compensation.stepId,
+    visit: compensation.visit,
+    status: compensationStatuses[compensation.status],
+    attempts: compensation.attempts,
+    errorReason: compensation.errorReason,
+    errorMessage: compensation.errorMessage,
+    ...(compensation.startedAt === undefined ? {} : { startTime: timestampFromDate(compensation.startedAt) }),
+    ...(compensation.completedAt === undefined ? {} : { completeTime: timestampFromDate(compensation.completedAt) }),
+    effectKey: compensation.effectKey,
+  };
+}

@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { GrantService } from '@flotilla/contracts/identity';
+import { InstanceService, WorkflowService } from '@flotilla/contracts/workflow';
+import { implement } from '@flotilla/grpc';
+import { newId } from '@flotilla/postgres';
+import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
+import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
+import { createDefinitions } from './commands/definitions.ts';
+import { createDrivers } from './commands/drivers.ts';
+import { createWakeups } from './commands/wakeups.ts';
+import type { Config } from './config.ts';
+import { conflicts } from './db/conflicts.ts';
+import type { Schema } from './db/schema.ts';
+import { createDefinitionReader } from './domain/read-definition.ts';
+import { instances } from './grpc/instances.ts';
+import { workflows } from './grpc/workflows.ts';
+import { stepKinds } from './steps/catalogue.ts';
+import { createPerformers } from './steps/performers.ts';
+import { createActivities } from './temporal/activities.ts';
+import { createSweep } from './temporal/sweep.ts';
+
+/** Builds the service; nothing connects or listens before `start`. */
+export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
+  const kit = createServiceKit<Schema>(config, { name: 'workflow', conflicts, ...overrides });
+  const { db, log, tokens } = kit;
+  const { address, namespace, taskQueue, payloadSecrets: secrets } = config.temporal;
+  const now = () => new Date();
+  const ownToken = (tenantId: string) => tokens.own(tenantId);
+  const definitions = createDefinitions(createDefinitionReader(stepKinds));
+  const wakeups = createWakeups();
+  const { performers, close } = createPerformers(config.neighbours, kit.metrics);
+  const temporal = createTemporalClient({ address, namespace, secrets });
+  const drivers = createDrivers({ db, temporal, taskQueue, now, log });
+  const performing = {
+    db,
+    performers,
+    definitions,
+    now,
+    ownToken,
+    tokenForGrant: (grantId: string) => tokens.forGrant(grantId),
+    quickUndoAttempts: config.quickUndoAttempts,
+  };
+  const worker = createTemporalWorker({
+    address,
+    namespace,
+    secrets,
+    taskQueue,
+    log,
+    bundlePath: bundlePath(),
+    activities: createActivities(performing, log, wakeups.wake),
+    maxConcurrentActivities: config.maxConcurrentSteps,
+  });
+  const sweep = createSweep({ db, drivers, everyMs: config.sweepEveryMs, log });
+  const components: Component[] = [
+    { name: 'neighbours', phase: 'storage', stop: async () => close() },
+    {
+      name: 'temporal',
+      phase: 'transport',
+      optional: true,
+      check: () => temporal.ping(),
+      stop: () => temporal.close(),
+    },
+    {
+      name: 'worker',
+      phase: 'work',
+      start: async () => worker.start(),
+      check: () => worker.check(),
+      stop: (graceMs) => worker.stop(graceMs),
+    },
+    { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
+  ];
+  const grants = kit.clientOf(GrantService, config.identityAddress);
+  const running = { db, definitions, now, newId, drivers, wakeups, grants, ownToken };
+  return kit.service({
+    grpc: [
+      implement(WorkflowService, workflows(db, { now, newId, definitions })),
+      implement(InstanceService, instances(running)),
+    ],
+    components,
+  });
+}
+
+/** Beside `main.js` where the service is bundled; where it runs from its sources, in `dist`. */
+function bundlePath(): string {
+  const beside = fileURLToPath(new URL('workflows.js', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/workflows.js', import.meta.url));
+}

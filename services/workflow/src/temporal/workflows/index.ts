@@ -1,0 +1,1 @@
+export { runInstance } from './run-instance.ts';

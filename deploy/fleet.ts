@@ -69,7 +69,7 @@ export function describeFleet({ portBase, replicas }: FleetShape, around: Surrou
         argv: mailArguments(at('maildev'), around),
       },
       ports: at('maildev'),
-      health: { kind: 'http', port: at('maildev')['web'] ?? 0, path: '/' },
+      health: { kind: 'http', port: at('maildev')['web'] ?? 0, path: '/api/healthz' },
       after: [],
       env: {},
     },

@@ -77,7 +77,10 @@ export async function untilWell(config: CliConfig, name: string, deadline: numbe
     if (status.state === 'ready' || status.state === 'done') return status;
     if (status.state === 'failed' || Date.now() > deadline) {
       const log = join(config.stateDir, 'logs', `${name}.log`);
-      const why = status.state === 'failed' ? `keeps failing: ${status.problem}` : `is still ${status.state}`;
+      const why =
+        status.state === 'failed'
+          ? `keeps failing: ${status.problem}`
+          : `is still ${status.state}${status.problem === undefined ? '' : `: ${status.problem}`}`;
       throw new Error(`${name} ${why}. Its last lines (all: ./flotilla logs ${name}):\n${lastLines(log, 12)}`);
     }
     await delay(150);

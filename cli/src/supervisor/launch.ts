@@ -16,7 +16,8 @@ export interface LaunchSite {
 export interface Launched {
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  isWell(): Promise<boolean>;
+  /** What is wrong, in one line; undefined when it is well. */
+  ailment(): Promise<string | undefined>;
   /** Orderly end, then SIGKILL. */
   stop(): Promise<void>;
 }
@@ -40,7 +41,12 @@ export async function launch(
       onOutput,
       signal,
     });
-    return { pid: server.pid, exited: server.exited, isWell: () => server.isReady(), stop: () => server.stop() };
+    return {
+      pid: server.pid,
+      exited: server.exited,
+      ailment: async () => ((await server.isReady()) ? undefined : 'does not answer'),
+      stop: () => server.stop(),
+    };
   }
   const script =
     program.kind === 'script' ? program.path : join(program.folder, site.fromSources ? 'src/main.ts' : 'dist/main.js');
@@ -67,7 +73,7 @@ export async function launch(
   return {
     pid,
     exited,
-    isWell: () => (health.kind === 'http' ? answersWell(health.port, health.path) : Promise.resolve(false)),
+    ailment: () => (health.kind === 'http' ? ailmentOf(health.port, health.path) : Promise.resolve('is a task')),
     async stop() {
       child.kill('SIGTERM');
       child.kill('SIGCONT');
@@ -80,10 +86,12 @@ export async function launch(
   };
 }
 
-async function answersWell(port: number, path: string): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) }).catch(
-    () => undefined,
-  );
-  await answer?.body?.cancel();
-  return answer?.ok ?? false;
+async function ailmentOf(port: number, path: string): Promise<string | undefined> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) });
+    const body = await answer.text();
+    return answer.ok ? undefined : `answers ${answer.status}: ${body.slice(0, 200)}`;
+  } catch {
+    return `does not answer on port ${port}`;
+  }
 }

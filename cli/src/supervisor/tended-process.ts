@@ -74,14 +74,13 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
   let held: PromiseWithResolvers<void> | undefined;
   let intended = false;
 
-  const beWell = (well: boolean) => {
-    if (well) {
+  const note = (ailment: string | undefined) => {
+    problem = ailment;
+    if (ailment === undefined) {
       state = 'ready';
-      problem = undefined;
       wellOnce.resolve();
     } else if (state === 'ready') {
       state = 'unready';
-      problem = 'does not answer its health check';
     }
   };
 
@@ -94,8 +93,8 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
     const ending = new AbortController();
     void exit.then(() => ending.abort());
     while (!ended && described.kind !== 'task') {
-      const well = await launched.isWell();
-      if (!ended) beWell(well);
+      const ailment = await launched.ailment();
+      if (!ended) note(ailment);
       const pause = state === 'starting' || state === 'unready' ? lookWhileStartingMs : lookEveryMs;
       await delay(pause, undefined, { signal: ending.signal }).catch(() => undefined);
     }
@@ -167,8 +166,8 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
     async look() {
       const looked = current;
       if (looked === undefined || described.kind === 'task') return;
-      const well = await looked.isWell();
-      if (looked === current) beWell(well);
+      const ailment = await looked.ailment();
+      if (looked === current) note(ailment);
     },
     async kill(signal) {
       const killed = current;

@@ -234,6 +234,11 @@ function specialEnvironment(service: (typeof grpcServices)[number], around: Surr
         IDENTITY_BOOTSTRAP_ADMIN_PASSWORD: around.secret('bootstrap/admin-password'),
         IDENTITY_BOOTSTRAP_API_KEY: around.secret('bootstrap/api-key'),
       };
+    case 'workflow':
+      return {
+        WORKFLOW_HTTP_ALLOWED_HOSTS: new URL(around.trackerUrl).host,
+        WORKFLOW_TEMPORAL_PAYLOAD_SECRETS: around.secret('payload/workflow'),
+      };
     case 'llm-agent':
       return { LLM_AGENT_LOCAL_MODEL_URL: around.localModelUrl };
     case 'notification':

@@ -1,0 +1,3 @@
+drop table audit_events;
+drop function refuse_change();
+drop schema audit_chunks;

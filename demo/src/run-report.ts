@@ -1,3 +1,4 @@
+import { notificationsOf } from './audit.ts';
 import type { Json, RestClient } from './rest-client.ts';
 
 /** One run, as the public API tells of it. */
@@ -76,7 +77,7 @@ export async function reportRun(client: RestClient, instanceId: string, input: s
     })),
     verdict: verdict === undefined ? undefined : readVerdict(outputOf(verdict)),
     answer: answer === undefined ? undefined : outputOf(answer),
-    notifications: [],
+    notifications: await notificationsOf(client, text(instance['traceId'])),
     auditEvents: await auditLines(client, text(instance['traceId'])),
   };
 }

@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { ReleaseNote } from './changelogs.ts';
+import type { DemoConfig } from './config.ts';
+import type { Json, RestClient } from './rest-client.ts';
+import { type RunReport, reportRun, word } from './run-report.ts';
+import type { DemoSetUp } from './set-up.ts';
+import type { TrackerClient } from './tracker-client.ts';
+
+const execute = promisify(execFile);
+/** How long the tracker keeps its answer back, so that the process can be killed while the effect has happened and nobody knows. */
+const holdMs = 6_000;
+const ownerEmail = 'admin@flotilla.example';
+
+/** What a run needs from outside. */
+export interface RunSurroundings {
+  readonly config: DemoConfig;
+  readonly client: RestClient;
+  readonly tracker: TrackerClient;
+  readonly setUp: DemoSetUp;
+  /** The process to kill in every run. */
+  readonly kill: string | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** One run of the workflow. */
+export interface RunWish {
+  readonly note: ReleaseNote;
+  /** Somebody locks the record after it was opened. */
+  readonly locked: boolean;
+  readonly idempotencyKey: string;
+}
+
+/** Starts a run, follows it to its end, and collects what is known about it. */
+export async function performRun(
+  around: RunSurroundings,
+  { note, locked, idempotencyKey }: RunWish,
+): Promise<RunReport> {
+  const { client, tracker, setUp, config, say } = around;
+  const title = `${note.package} ${note.version}${locked ? ' (its record gets locked)' : ''}`;
+  say(`\n▸ ${title}`);
+  if (around.kill !== undefined) await tracker.inMood({ on: 'open', action: 'hold', ms: holdMs });
+  const input = { ...note, trackerUrl: config.trackerUrl, scoringModelId: setUp.scoringModelId, ownerEmail };
+  const instance = await client.post(`/v1/workflows/${setUp.workflowId}:start`, { input }, idempotencyKey);
+  const id = String(instance['id']);
+
+  const killing = around.kill === undefined ? Promise.resolve() : killAfterOpen(around, around.kill, id);
+  let locking: Promise<void> = Promise.resolve();
+  const onUpdate = (update: Json) => {
+    say(`    ${progress(update)}`);
+    if (locked && update['kind'] === 'step_completed' && update['stepId'] === 'open') locking = lockRecord(tracker, id);
+  };
+  await client.follow(`/v1/instances/${id}:watch`, onUpdate, isLast);
+  await Promise.all([killing, locking]);
+  await untilAudited(client, id);
+  return reportRun(client, id, title);
+}
+
+async function lockRecord(tracker: TrackerClient, runId: string): Promise<void> {
+  const record = await tracker.recordOf(runId);
+  if (record !== undefined) await tracker.lock(record.id);
+}
+
+async function killAfterOpen({ config, tracker, say }: RunSurroundings, name: string, runId: string): Promise<void> {
+  const giveUpAt = Date.now() + 30_000;
+  while ((await tracker.recordOf(runId)) === undefined) {
+    if (Date.now() > giveUpAt) throw new Error('The tracker was not asked to open a record.');
+    await delay(50);
+  }
+  await execute(config.flotilla, ['kill', name], { env: config.environment, timeout: 30_000 });
+  say(`    ☠ ${name} killed: the record is open at the tracker, and the journal does not know it yet`);
+}
+
+/** The run's own last event and those of its notifications are in the audit log a moment after the run has ended. */
+async function untilAudited(client: RestClient, id: string): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  for (;;) {
+    const instance = await client.get(`/v1/instances/${id}`);
+    const events = await client.list(`/v1/audit-events?traceId=${instance['traceId']}`, 'auditEvents');
+    const actions = events.map((event) => String(event['action']).split('.').at(-1));
+    const count = (action: string) => actions.filter((one) => one === action).length;
+    const ended = count('InstanceCompleted') + count('InstanceFailed') + count('InstanceCancelled') > 0;
+    const accepted = count('NotificationAccepted');
+    if (ended && accepted > 0 && count('NotificationFinished') >= accepted) return;
+    if (Date.now() > giveUpAt) return;
+    await delay(300);
+  }
+}
+
+function isLast(update: Json): boolean {
+  const instance = update['instance'] as Json;
+  const status = word(instance['status'], 'INSTANCE_STATUS_');
+  const compensation = word(instance['compensation'], 'COMPENSATION_STATE_');
+  return (
+    ['completed', 'failed', 'cancelled', 'timeout'].includes(status) &&
+    compensation !== 'running' &&
+    instance['completeTime'] !== undefined
+  );
+}
+
+function progress(update: Json): string {
+  const step = update['stepId'] === undefined || update['stepId'] === '' ? '' : ` ${update['stepId']}`;
+  return `${String(update['kind']).replaceAll('_', ' ')}${step}`;
+}

@@ -1,4 +1,4 @@
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { createKafkaTransport, createRelay, type Relay, type Transport } from '@flotilla/events';
 import {
   createGrpcClient,
@@ -32,6 +32,8 @@ export interface KitOptions {
   readonly verify?: PrincipalVerifier;
   /** Instead of identity's RecordAction: for tests, and for identity itself. */
   readonly recordActions?: ActionRecorderOptions['send'];
+  /** Methods whose refusals the service records itself, for it knows more about them. */
+  readonly recordsItself?: readonly DescMethod[];
   readonly log?: Logger;
   /** Called after each commit: wakes what else waits for rows. */
   readonly onCommit?: () => void;
@@ -115,7 +117,9 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
         verify,
         log,
         metrics,
-        record: (denial) => recorder.recordDenial(denial),
+        record: (denial) => {
+          if (options.recordsItself?.includes(denial.method) !== true) recorder.recordDenial(denial);
+        },
       });
       let grpcPort = 0;
       const runtime = createRuntime({

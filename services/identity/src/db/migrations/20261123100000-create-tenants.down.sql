@@ -1,0 +1,2 @@
+drop function tenant_by_slug(text);
+drop table tenants;

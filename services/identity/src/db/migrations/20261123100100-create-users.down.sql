@@ -1,0 +1,2 @@
+drop table user_credentials;
+drop table users;

@@ -16,13 +16,16 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs a command to its end, or until the time is over; then it and everything it started is ended. */
 export async function runCommand(
   command: string,
   argv: readonly string[],
   options: CommandOptions,
 ): Promise<CommandResult> {
-  const child = spawn(command, argv, {
+  // setpriv replaces itself by the command, which the kernel then ends when the caller is gone.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...argv], {
     cwd: options.cwd,
     env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,7 +39,11 @@ export async function runCommand(
       // It has ended.
     }
   };
-  process.once('exit', endGroup);
+  const leave = () => {
+    endGroup();
+    process.exit(130);
+  };
+  for (const signal of endings) process.once(signal, leave);
   let output = '';
   const rests = ['', ''];
   [child.stdout, child.stderr].forEach((stream, index) => {
@@ -60,7 +67,7 @@ export async function runCommand(
   if (first === undefined) endGroup();
   patience.abort();
   const code = await closed;
-  process.removeListener('exit', endGroup);
+  for (const signal of endings) process.removeListener(signal, leave);
   for (const rest of rests) if (rest !== '') options.onLine?.(rest);
   return { code: first === undefined ? 124 : code, output, timedOut: first === undefined };
 }

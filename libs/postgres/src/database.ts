@@ -98,6 +98,8 @@ function createPool(options: DatabaseOptions, statementTimeoutMs: number): pg.Po
   });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
+  // The same while a transaction holds it, between two statements: the next statement fails, and that is enough.
+  pool.on('connect', (client) => client.on('error', () => {}));
   metrics?.gauge(
     'database_pool_connections',
     'Connections of the pool by state.',

@@ -18,8 +18,8 @@ export async function createAgent(
   tx: Tx<Schema>,
   wish: AgentWish,
 ): Promise<Agent> {
-  const agent = decide(wish, { id: newId(), createdBy: tx.scope.actor.id, now: now(), providers });
-  await insertAgent(tx, agent);
+  const decided = decide(wish, { id: newId(), createdBy: tx.scope.actor.id, now: now(), providers });
+  const agent = await insertAgent(tx, decided);
   await insertAgentVersion(tx, agent);
   await appendEvent(tx, { schema: AgentCreatedSchema, message: { agent: toAgentMessage(agent) }, id: agent.id });
   return agent;

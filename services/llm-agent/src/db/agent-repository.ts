@@ -1,4 +1,4 @@
-import { after, type Cursor, expectOneRow, newId, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
+import { after, type Cursor, newId, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
 import { type Agent, type AgentContent, type AgentLimits, type AgentParameters, contentHash } from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
 import type { Schema } from './schema.ts';
@@ -33,9 +33,12 @@ export interface AgentVersion extends AgentContent {
   readonly createdAt: Date;
 }
 
-/** Throws already_exists AGENT_SLUG_TAKEN when another one won the race: the index agents_slug decides. */
-export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<void> {
-  await tx
+/**
+ * The agent with the times that the database gave it. Throws already_exists AGENT_SLUG_TAKEN when another one won the
+ * race: the index agents_slug decides.
+ */
+export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<Agent> {
+  const row = await tx
     .insertInto('agents')
     .values({
       ...toRow(agent),
@@ -44,11 +47,11 @@ export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<void> {
       slug: agent.slug,
       tags: [...agent.tags],
       created_by: agent.createdBy,
-      created_at: agent.createdAt,
-      updated_at: agent.updatedAt,
       revision: agent.revision,
     })
-    .execute();
+    .returning(['created_at', 'updated_at'])
+    .executeTakeFirstOrThrow();
+  return { ...agent, createdAt: row.created_at, updatedAt: row.updated_at };
 }
 
 export async function insertAgentVersion(tx: Tx<Schema>, agent: Agent): Promise<void> {
@@ -93,27 +96,23 @@ export async function lockAgent(tx: Tx<Schema>, id: string): Promise<Agent | und
   return row && toAgent(row);
 }
 
-/** Writes what `changeAgent` decided and counts the revision up; refuses a lost update. */
+/** Writes what `changeAgent` decided and counts the revision up. The row is locked, so nobody was quicker. */
 export async function updateAgent(tx: Tx<Schema>, agent: Agent): Promise<Agent> {
-  const revision = agent.revision + 1;
-  const result = await tx
+  const row = await tx
     .updateTable('agents')
-    .set({ ...toRow(agent), revision })
+    .set({ ...toRow(agent), revision: agent.revision + 1 })
     .where('id', '=', agent.id)
-    .where('revision', '=', agent.revision)
-    .executeTakeFirst();
-  expectOneRow(result);
-  return { ...agent, revision };
+    .returning(['revision', 'updated_at'])
+    .executeTakeFirstOrThrow();
+  return { ...agent, revision: row.revision, updatedAt: row.updated_at };
 }
 
 export async function markAgentDeleted(tx: Tx<Schema>, agent: Agent, now: Date): Promise<void> {
-  const result = await tx
+  await tx
     .updateTable('agents')
     .set({ deleted_at: now, revision: agent.revision + 1 })
     .where('id', '=', agent.id)
-    .where('revision', '=', agent.revision)
-    .executeTakeFirst();
-  expectOneRow(result);
+    .execute();
 }
 
 /** Newest first: ids sort by time. */

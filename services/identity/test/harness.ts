@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { type DescMessage, fromBinary, type MessageShape, toJson } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toJson } from '@bufbuild/protobuf';
 import { registry } from '@flotilla/contracts';
-import { ApiKeyService, SessionService, TenantService, TokenService, UserService } from '@flotilla/contracts/identity';
+import {
+  ApiKeyService,
+  type ExchangeTokenRequestSchema,
+  SessionService,
+  TenantService,
+  TokenService,
+  UserService,
+} from '@flotilla/contracts/identity';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger } from '@flotilla/observability';
 import { generateSigningKeys, hashSecret } from '@flotilla/secrets';
@@ -60,8 +67,8 @@ export async function startIdentity(changes: Partial<Config> = {}) {
   };
   const tokens = clientOf(TokenService);
 
-  const exchange = async (credential: Parameters<typeof tokens.exchangeToken>[0]['credential']) =>
-    (await tokens.exchangeToken(credential === undefined ? {} : { credential })).token;
+  const exchange = async (credential: NonNullable<MessageInitShape<typeof ExchangeTokenRequestSchema>['credential']>) =>
+    (await tokens.exchangeToken({ credential })).token;
   const serviceToken = (tenantId = '', name = 'workflow') =>
     exchange({ case: 'service', value: { name, secret: serviceSecret, tenantId } });
 
@@ -122,6 +129,7 @@ export async function startIdentity(changes: Partial<Config> = {}) {
     serviceToken,
     newTenant,
     events,
+    now,
     /** Moves the service's clock. */
     advance: (ms: number) => {
       offsetMs += ms;

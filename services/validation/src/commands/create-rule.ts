@@ -4,19 +4,13 @@ import type { JsonObject } from '@flotilla/expressions';
 import type { Tx } from '@flotilla/postgres';
 import { insertRule } from '../db/rule-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import type { Rule, RuleType, Severity } from '../domain/rule.ts';
+import type { NewRule, Rule, RuleType, Severity } from '../domain/rule.ts';
 import { parseConfiguration } from '../domain/rule-configuration.ts';
 import { toRuleMessage } from '../messages/rule-message.ts';
 import { settleMembers } from './settle-members.ts';
 
-/** What creating needs from outside. */
-export interface CreateRule {
-  readonly now: () => Date;
-  readonly newId: () => string;
-}
-
 export async function createRule(
-  { now, newId }: CreateRule,
+  id: string,
   tx: Tx<Schema>,
   wish: {
     name: string;
@@ -28,18 +22,15 @@ export async function createRule(
   },
 ): Promise<Rule> {
   parseConfiguration(wish.ruleType, wish.configuration);
-  const rule: Rule = {
+  const wanted: NewRule = {
     ...wish,
-    id: newId(),
+    id,
     severity: wish.severity ?? 'error',
     weight: wish.weight ?? 1,
     status: 'active',
-    revision: 1,
-    createdAt: now(),
-    updatedAt: now(),
   };
-  await settleMembers(tx, rule);
-  await insertRule(tx, rule);
+  await settleMembers(tx, wanted);
+  const rule = await insertRule(tx, wanted);
   await appendEvent(tx, { schema: RuleCreatedSchema, message: { rule: toRuleMessage(rule) }, id: rule.id });
   return rule;
 }

@@ -7,14 +7,8 @@ import { insertScoringModel } from '../db/scoring-model-repository.ts';
 import { checkRulesExist, newScoringModel, type ScoringModel, type WeightedRule } from '../domain/scoring-model.ts';
 import { toScoringModelMessage } from '../messages/scoring-model-message.ts';
 
-/** What creating needs from outside. */
-export interface CreateScoringModel {
-  readonly now: () => Date;
-  readonly newId: () => string;
-}
-
 export async function createScoringModel(
-  { now, newId }: CreateScoringModel,
+  id: string,
   tx: Tx<Schema>,
   wish: {
     name: string;
@@ -23,15 +17,15 @@ export async function createScoringModel(
     warningThreshold: number | undefined;
   },
 ): Promise<ScoringModel> {
-  const model = newScoringModel(wish, { id: newId(), now: now() });
+  const wanted = newScoringModel(wish, id);
   checkRulesExist(
-    model,
+    wanted,
     await holdRules(
       tx,
-      model.rules.map(({ ruleId }) => ruleId),
+      wanted.rules.map(({ ruleId }) => ruleId),
     ),
   );
-  await insertScoringModel(tx, model);
+  const model = await insertScoringModel(tx, wanted);
   const message = { scoringModel: toScoringModelMessage(model) };
   await appendEvent(tx, { schema: ScoringModelCreatedSchema, message, id: model.id });
   return model;

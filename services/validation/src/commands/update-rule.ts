@@ -2,7 +2,7 @@ import { RuleUpdatedSchema } from '@flotilla/contracts/validation';
 import { appendEvent } from '@flotilla/events';
 import type { JsonObject } from '@flotilla/expressions';
 import { checkRevision, type Tx } from '@flotilla/postgres';
-import { lockRule, updateRule as saveRule } from '../db/rule-repository.ts';
+import { lockComposites, lockRule, updateRule as saveRule } from '../db/rule-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type Rule, type RuleState, ruleNotFound, type Severity } from '../domain/rule.ts';
 import { parseConfiguration } from '../domain/rule-configuration.ts';
@@ -10,7 +10,6 @@ import { toRuleMessage } from '../messages/rule-message.ts';
 import { settleMembers } from './settle-members.ts';
 
 export async function updateRule(
-  now: Date,
   tx: Tx<Schema>,
   wish: {
     id: string;
@@ -23,6 +22,8 @@ export async function updateRule(
     status: RuleState | undefined;
   },
 ): Promise<Rule> {
+  // In the same order as a composite that is being made, or the two would wait for each other.
+  if (wish.configuration !== undefined) await lockComposites(tx);
   const rule = await lockRule(tx, wish.id);
   if (rule === undefined) throw ruleNotFound();
   checkRevision(rule, wish.etag);
@@ -34,7 +35,6 @@ export async function updateRule(
     severity: wish.severity ?? rule.severity,
     weight: wish.weight ?? rule.weight,
     status: wish.status ?? rule.status,
-    updatedAt: now,
   };
   if (wish.configuration !== undefined) {
     parseConfiguration(changed.ruleType, changed.configuration);

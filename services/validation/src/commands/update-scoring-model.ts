@@ -14,14 +14,13 @@ import {
 import { toScoringModelMessage } from '../messages/scoring-model-message.ts';
 
 export async function updateScoringModel(
-  now: Date,
   tx: Tx<Schema>,
   { id, etag, ...change }: ScoringModelChange & { id: string; etag: string },
 ): Promise<ScoringModel> {
   const model = await lockScoringModel(tx, id);
   if (model === undefined) throw scoringModelNotFound();
   checkRevision(model, etag);
-  const changed = changeScoringModel(model, change, now);
+  const changed = changeScoringModel(model, change);
   // Rules of an inactive model may have been deleted: it cannot be activated again without them.
   if (change.rules !== undefined || changed.status === 'active') {
     checkRulesExist(
@@ -32,8 +31,8 @@ export async function updateScoringModel(
       ),
     );
   }
-  await saveScoringModel(tx, changed);
-  const message = { scoringModel: toScoringModelMessage(changed) };
+  const saved = await saveScoringModel(tx, changed);
+  const message = { scoringModel: toScoringModelMessage(saved) };
   await appendEvent(tx, { schema: ScoringModelUpdatedSchema, message, id });
-  return changed;
+  return saved;
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@flotilla/expressions';
 import { after, type Cursor, expectOneRow, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
-import type { Rule, RuleState, RuleType } from '../domain/rule.ts';
+import type { NewRule, Rule, RuleState, RuleType } from '../domain/rule.ts';
 import type { Schema } from './schema.ts';
 
 const columns = [
@@ -20,19 +20,18 @@ const columns = [
 type Row = Pick<Selectable<Schema['validation_rules']>, (typeof columns)[number]>;
 
 /** Throws already_exists RULE_NAME_TAKEN when another one won the race: the index validation_rules_name decides. */
-export async function insertRule(tx: Tx<Schema>, rule: Rule): Promise<void> {
-  await tx
+export async function insertRule(tx: Tx<Schema>, rule: NewRule): Promise<Rule> {
+  const row = await tx
     .insertInto('validation_rules')
     .values({
       ...toRow(rule),
       id: rule.id,
       tenant_id: tx.scope.tenantId,
       rule_type: rule.ruleType,
-      revision: rule.revision,
-      created_at: rule.createdAt,
-      updated_at: rule.updatedAt,
     })
-    .execute();
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return toRule(row);
 }
 
 export async function findRule(tx: ReadTx<Schema>, id: string): Promise<Rule | undefined> {
@@ -89,17 +88,16 @@ export async function lockComposites(tx: Tx<Schema>): Promise<void> {
   );
 }
 
-/** Writes a changed rule; refuses a lost update. */
+/** Writes a changed rule, which this transaction has locked. */
 export async function updateRule(tx: Tx<Schema>, rule: Rule): Promise<Rule> {
-  const next = { ...rule, revision: rule.revision + 1 };
-  const result = await tx
+  const row = await tx
     .updateTable('validation_rules')
-    .set({ ...toRow(next), revision: next.revision })
+    .set({ ...toRow(rule), revision: rule.revision + 1 })
     .where('id', '=', rule.id)
     .where('revision', '=', rule.revision)
-    .executeTakeFirst();
-  expectOneRow(result);
-  return next;
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return toRule(row);
 }
 
 export async function markRuleDeleted(tx: Tx<Schema>, rule: Rule, now: Date): Promise<void> {
@@ -141,7 +139,7 @@ export async function listRules(
   return rows.map(toRule);
 }
 
-function toRow(rule: Rule) {
+function toRow(rule: NewRule) {
   return {
     name: rule.name,
     description: rule.description,

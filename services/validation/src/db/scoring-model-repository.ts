@@ -1,5 +1,5 @@
 import { after, type Cursor, expectOneRow, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
-import type { ModelState, ScoringModel } from '../domain/scoring-model.ts';
+import type { ModelState, NewScoringModel, ScoringModel } from '../domain/scoring-model.ts';
 import type { Schema } from './schema.ts';
 
 const columns = [
@@ -18,17 +18,17 @@ const columns = [
 type Row = Pick<Selectable<Schema['scoring_models']>, (typeof columns)[number]>;
 
 /** Throws already_exists SCORING_MODEL_NAME_TAKEN when another one won the race: the index scoring_models_name decides. */
-export async function insertScoringModel(tx: Tx<Schema>, model: ScoringModel): Promise<void> {
-  await tx
+export async function insertScoringModel(tx: Tx<Schema>, model: NewScoringModel): Promise<ScoringModel> {
+  const row = await tx
     .insertInto('scoring_models')
     .values({
       ...toRow(model),
       id: model.id,
       tenant_id: tx.scope.tenantId,
-      created_at: model.createdAt,
-      updated_at: model.updatedAt,
     })
-    .execute();
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return toScoringModel(row);
 }
 
 export async function findScoringModel(tx: ReadTx<Schema>, id: string): Promise<ScoringModel | undefined> {
@@ -53,15 +53,16 @@ export async function lockScoringModel(tx: Tx<Schema>, id: string): Promise<Scor
   return row && toScoringModel(row);
 }
 
-/** Writes what `changeScoringModel` decided, its new revision included; refuses a lost update. */
-export async function updateScoringModel(tx: Tx<Schema>, model: ScoringModel): Promise<void> {
-  const result = await tx
+/** Writes what `changeScoringModel` decided about a model that this transaction has locked. */
+export async function updateScoringModel(tx: Tx<Schema>, model: ScoringModel): Promise<ScoringModel> {
+  const row = await tx
     .updateTable('scoring_models')
-    .set(toRow(model))
+    .set({ ...toRow(model), revision: model.revision + 1 })
     .where('id', '=', model.id)
-    .where('revision', '=', model.revision - 1)
-    .executeTakeFirst();
-  expectOneRow(result);
+    .where('revision', '=', model.revision)
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return toScoringModel(row);
 }
 
 export async function markScoringModelDeleted(tx: Tx<Schema>, model: ScoringModel, now: Date): Promise<void> {
@@ -90,7 +91,7 @@ export async function listScoringModels(
   return rows.map(toScoringModel);
 }
 
-function toRow(model: ScoringModel) {
+function toRow(model: NewScoringModel) {
   return {
     name: model.name,
     rules: JSON.stringify(model.rules),
@@ -98,7 +99,6 @@ function toRow(model: ScoringModel) {
     warning_threshold: model.warningThreshold,
     version: model.version,
     status: model.status,
-    revision: model.revision,
   };
 }
 

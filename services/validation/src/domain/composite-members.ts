@@ -1,5 +1,5 @@
 import { AppError } from '@flotilla/errors';
-import type { Rule } from './rule.ts';
+import type { NewRule, Rule } from './rule.ts';
 import { parseConfiguration } from './rule-configuration.ts';
 
 /** Composites inside composites. */
@@ -15,11 +15,11 @@ export function membersOf(rule: Pick<Rule, 'ruleType' | 'configuration'>): reado
 }
 
 /** Refuses a composite that names a missing rule, stands on itself, or goes too deep. `known` holds all rules within its reach. */
-export function checkMembers(rule: Rule, known: ReadonlyMap<string, Rule>): void {
+export function checkMembers(rule: NewRule, known: ReadonlyMap<string, Rule>): void {
   const path: string[] = [];
   const done = new Map<string, number>();
 
-  function depthBelow(current: Rule): number {
+  function depthBelow(current: NewRule): number {
     if (path.includes(current.id)) {
       const names = [...path.slice(path.indexOf(current.id)), current.id].map((id) => nameOf(id));
       throw refusal('RULE_CYCLE', `The rule would stand on itself: ${names.join(' → ')}.`);

@@ -2,7 +2,7 @@ import type { JsonObject } from '@flotilla/expressions';
 import { describe, expect, test } from 'vitest';
 import { createJudge, type Subject, weightedShare } from './judge.ts';
 import type { Rule, RuleType } from './rule.ts';
-import { changeScoringModel, newScoringModel } from './scoring-model.ts';
+import { changeScoringModel, newScoringModel, type ScoringModel } from './scoring-model.ts';
 import { toRuleResult, verdictOf } from './verdict.ts';
 
 const now = new Date('2026-01-01T00:00:00Z');
@@ -132,7 +132,12 @@ describe('composites', () => {
 });
 
 describe('verdicts', () => {
-  const model = newScoringModel({ name: 'm', rules: [{ ruleId: id(1), weight: undefined }] }, { id: id(0), now });
+  const model: ScoringModel = {
+    ...newScoringModel({ name: 'm', rules: [{ ruleId: id(1), weight: undefined }] }, id(0)),
+    revision: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
   const verdict = (...parts: [number, boolean][]) =>
     verdictOf(
       model,
@@ -159,15 +164,15 @@ describe('verdicts', () => {
   });
 
   test('only what changes verdicts makes a new version', () => {
-    expect(changeScoringModel(model, { name: 'other' }, now)).toMatchObject({ version: 1, revision: 2 });
-    expect(changeScoringModel(model, { passThreshold: 0.9 }, now)).toMatchObject({ version: 2, revision: 2 });
-    expect(changeScoringModel(model, { rules: [{ ruleId: id(1), weight: 0.5 }] }, now).version).toBe(2);
-    expect(changeScoringModel(model, { rules: [...model.rules] }, now).version).toBe(1);
+    expect(changeScoringModel(model, { name: 'other' })).toMatchObject({ version: 1 });
+    expect(changeScoringModel(model, { passThreshold: 0.9 })).toMatchObject({ version: 2 });
+    expect(changeScoringModel(model, { rules: [{ ruleId: id(1), weight: 0.5 }] }).version).toBe(2);
+    expect(changeScoringModel(model, { rules: [...model.rules] }).version).toBe(1);
   });
 
   test('impossible models are refused', () => {
     const invalid = expect.objectContaining({ reason: 'SCORING_MODEL_INVALID' });
-    expect(() => changeScoringModel(model, { warningThreshold: 0.8 }, now)).toThrowError(invalid);
-    expect(() => changeScoringModel(model, { rules: [...model.rules, ...model.rules] }, now)).toThrowError(invalid);
+    expect(() => changeScoringModel(model, { warningThreshold: 0.8 })).toThrowError(invalid);
+    expect(() => changeScoringModel(model, { rules: [...model.rules, ...model.rules] })).toThrowError(invalid);
   });
 });

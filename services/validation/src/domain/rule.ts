@@ -28,6 +28,9 @@ export interface Rule {
   readonly updatedAt: Date;
 }
 
+/** A rule as it is made: the database counts its revisions and says when. */
+export type NewRule = Omit<Rule, 'revision' | 'createdAt' | 'updatedAt'>;
+
 export function ruleNotFound(): AppError {
   return new AppError('not_found', 'RULE_NOT_FOUND', 'There is no such rule.');
 }

@@ -24,6 +24,9 @@ export interface ScoringModel {
   readonly updatedAt: Date;
 }
 
+/** A model as it is made: the database counts its revisions and says when. */
+export type NewScoringModel = Omit<ScoringModel, 'revision' | 'createdAt' | 'updatedAt'>;
+
 /** What can be changed; `undefined` leaves as is. */
 export interface ScoringModelChange {
   readonly name?: string | undefined;
@@ -36,9 +39,9 @@ export interface ScoringModelChange {
 /** Version 1 of a model. */
 export function newScoringModel(
   wish: ScoringModelChange & { readonly name: string; readonly rules: readonly WeightedRule[] },
-  { id, now }: { readonly id: string; readonly now: Date },
-): ScoringModel {
-  const model: ScoringModel = {
+  id: string,
+): NewScoringModel {
+  const model: NewScoringModel = {
     id,
     name: wish.name,
     rules: wish.rules,
@@ -46,16 +49,13 @@ export function newScoringModel(
     warningThreshold: wish.warningThreshold ?? 0.5,
     version: 1,
     status: 'active',
-    revision: 1,
-    createdAt: now,
-    updatedAt: now,
   };
   checkModel(model);
   return model;
 }
 
 /** A changed model; what changes verdicts makes a new version. */
-export function changeScoringModel(model: ScoringModel, change: ScoringModelChange, now: Date): ScoringModel {
+export function changeScoringModel(model: ScoringModel, change: ScoringModelChange): ScoringModel {
   const next: ScoringModel = {
     ...model,
     name: change.name ?? model.name,
@@ -63,17 +63,16 @@ export function changeScoringModel(model: ScoringModel, change: ScoringModelChan
     passThreshold: change.passThreshold ?? model.passThreshold,
     warningThreshold: change.warningThreshold ?? model.warningThreshold,
     status: change.status ?? model.status,
-    updatedAt: now,
   };
   checkModel(next);
   const same =
     next.passThreshold === model.passThreshold &&
     next.warningThreshold === model.warningThreshold &&
     sameRules(next.rules, model.rules);
-  return { ...next, version: same ? model.version : model.version + 1, revision: model.revision + 1 };
+  return { ...next, version: same ? model.version : model.version + 1 };
 }
 
-function checkModel(model: ScoringModel): void {
+function checkModel(model: NewScoringModel): void {
   if (model.warningThreshold > model.passThreshold) {
     throw refusal('warning_threshold', 'The warning threshold is above the pass threshold.');
   }

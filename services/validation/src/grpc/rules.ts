@@ -2,7 +2,7 @@ import type { RuleService } from '@flotilla/contracts/validation';
 import { AppError } from '@flotilla/errors';
 import type { ServiceImplementation } from '@flotilla/grpc';
 import { type Database, pageSizeOf, pageToken, toPage } from '@flotilla/postgres';
-import { type CreateRule, createRule } from '../commands/create-rule.ts';
+import { createRule } from '../commands/create-rule.ts';
 import { deleteRule } from '../commands/delete-rule.ts';
 import { updateRule } from '../commands/update-rule.ts';
 import { findRule, listRules } from '../db/rule-repository.ts';
@@ -10,7 +10,13 @@ import type { Schema } from '../db/schema.ts';
 import { ruleNotFound } from '../domain/rule.ts';
 import { ruleStatusWords, ruleTypeWords, severityWords, toRuleMessage } from '../messages/rule-message.ts';
 
-export function rules(db: Database<Schema>, creating: CreateRule): ServiceImplementation<typeof RuleService> {
+/** What making resources needs from outside. */
+export interface Making {
+  readonly now: () => Date;
+  readonly newId: () => string;
+}
+
+export function rules(db: Database<Schema>, making: Making): ServiceImplementation<typeof RuleService> {
   return {
     getRule: (request, call) =>
       db.read(call, async (tx) => {
@@ -41,7 +47,7 @@ export function rules(db: Database<Schema>, creating: CreateRule): ServiceImplem
         severity: severityWords.wordOf(request.severity),
         weight: request.weight,
       };
-      return db.write(call, async (tx) => toRuleMessage(await createRule(creating, tx, wish)));
+      return db.write(call, async (tx) => toRuleMessage(await createRule(making.newId(), tx, wish)));
     },
     updateRule: (request, call) => {
       const wish = {
@@ -54,11 +60,11 @@ export function rules(db: Database<Schema>, creating: CreateRule): ServiceImplem
         weight: request.weight,
         status: ruleStatusWords.wordOf(request.status ?? 0),
       };
-      return db.write(call, async (tx) => toRuleMessage(await updateRule(creating.now(), tx, wish)));
+      return db.write(call, async (tx) => toRuleMessage(await updateRule(tx, wish)));
     },
     deleteRule: (request, call) =>
       db.write(call, async (tx) => {
-        await deleteRule(creating.now(), tx, request);
+        await deleteRule(making.now(), tx, request);
         return {};
       }),
   };

@@ -53,7 +53,7 @@ function ownImage({ program }: FleetProcess): Record<string, YamlValue> {
   return {
     image: 'flotilla:local',
     build: { context: '.', dockerfile: 'deploy/Dockerfile' },
-    command: ['node', '--enable-source-maps', '--disable-warning=TimeoutNegativeWarning', script, ...program.argv],
+    command: ['node', '--disable-warning=TimeoutNegativeWarning', script, ...program.argv],
   };
 }
 

@@ -69,6 +69,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       stop: (graceMs) => worker.stop(graceMs),
     },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
+    { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
   const grants = kit.clientOf(GrantService, config.identityAddress);
   const running = { db, definitions, now, newId, drivers, wakeups, grants, ownToken };

@@ -23,7 +23,7 @@ export function releaseWatch(): JsonObject {
         id: 'open',
         kind: 'http',
         url: '${input.tracker}/records',
-        body: { title: 'Release of ${input.package}', source: '${input.changelog}' },
+        body: { title: 'Release of ${input.package}', runId: '${run.id}' },
         undo: { url: '${input.tracker}/undo', body: { key: '${effect.key}' } },
         timeoutMs: 5000,
         retry: { maxAttempts: 3, initialIntervalMs: 50 },
@@ -70,12 +70,12 @@ export function releaseWatch(): JsonObject {
   };
 }
 
-function publish(id: string, state: string): JsonObject {
+function publish(id: string, label: string): JsonObject {
   return {
     id,
     kind: 'http',
     url: '${input.tracker}/records/${steps.open.output.body.id}/publish',
-    body: { state },
+    body: { label },
     undo: { url: '${input.tracker}/undo', body: { key: '${effect.key}' } },
     retry: { maxAttempts: 2, initialIntervalMs: 50 },
     next: 'notify',

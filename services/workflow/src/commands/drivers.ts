@@ -8,10 +8,11 @@ import { driverScope } from './perform.ts';
 
 /** Starts and wakes drivers. What fails here is made good by the sweep: the journal has what is needed. */
 export interface Drivers {
-  /** Never rejects. */
-  start(run: RunReference): Promise<void>;
-  /** Never rejects. */
-  cancel(instanceId: string): Promise<void>;
+  /** Answers at once; whoever started the run need not wait for Temporal. */
+  start(run: RunReference): void;
+  cancel(instanceId: string): void;
+  /** Waits for what is under way. */
+  settle(): Promise<void>;
 }
 
 export function createDrivers(needs: {
@@ -22,24 +23,32 @@ export function createDrivers(needs: {
   readonly log: Logger;
 }): Drivers {
   const { db, temporal, taskQueue, now, log } = needs;
+  const underWay = new Set<Promise<void>>();
+
+  function inBackground(instanceId: string, warning: string, work: () => Promise<unknown>): void {
+    const done: Promise<void> = work()
+      .then(
+        () => undefined,
+        (error: unknown) => log.warn({ err: error, instanceId }, warning),
+      )
+      .finally(() => underWay.delete(done));
+    underWay.add(done);
+  }
+
   return {
-    async start(run) {
-      try {
-        await temporal.start({ type: RUN_INSTANCE, id: run.instanceId, taskQueue, args: [run] });
-        await db.inTenant(driverScope(run.tenantId), (tx) => markDriven(tx, run.instanceId, now()));
-      } catch (error) {
-        log.warn({ err: error, instanceId: run.instanceId }, 'no driver could be started; the sweep will');
-      }
+    start(run) {
+      const { instanceId, tenantId } = run;
+      inBackground(instanceId, 'no driver could be started; the sweep will', async () => {
+        await temporal.start({ type: RUN_INSTANCE, id: instanceId, taskQueue, args: [run] });
+        await db.inTenant(driverScope(tenantId), (tx) => markDriven(tx, instanceId, now()));
+      });
     },
-    async cancel(instanceId) {
-      try {
-        await temporal.signal(instanceId, CANCEL);
-      } catch (error) {
-        log.warn(
-          { err: error, instanceId },
-          'the driver could not be told; it finds the request after the step under way',
-        );
-      }
+    cancel(instanceId) {
+      const warning = 'the driver could not be told; it finds the request after the step under way';
+      inBackground(instanceId, warning, () => temporal.signal(instanceId, CANCEL));
+    },
+    async settle() {
+      await Promise.all(underWay);
     },
   };
 }

@@ -37,7 +37,7 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const started = await db.write(call, async (tx) =>
         toInstanceMessage(await startInstance(running, tx, { id, workflowId, input, grantId, traceparent, startedBy })),
       );
-      await drivers.start({ tenantId: call.principal.tenantId, instanceId: started.id ?? id, epoch: 1 });
+      drivers.start({ tenantId: call.principal.tenantId, instanceId: started.id ?? id, epoch: 1 });
       return started;
     },
     getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),
@@ -50,7 +50,7 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const requestedBy = call.principal.actor.id;
       const instance = await db.write(call, (tx) => cancelInstance(running, tx, { id, reason, requestedBy }));
       wakeups.wake(id);
-      await drivers.cancel(id);
+      drivers.cancel(id);
       return toInstanceMessage(instance);
     },
     listTasks: (request, call) =>

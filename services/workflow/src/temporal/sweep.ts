@@ -30,7 +30,8 @@ export function createSweep(needs: {
       if (stopping.signal.aborted) return;
       try {
         const found = await db.withoutTenant((tx) => findAsLeader(tx, everyMs));
-        for (const { tenantId, instanceId, epoch } of found) await drivers.start({ tenantId, instanceId, epoch });
+        for (const { tenantId, instanceId, epoch } of found) drivers.start({ tenantId, instanceId, epoch });
+        await drivers.settle();
       } catch (error) {
         log.warn({ err: error }, 'the sweep failed and tries again');
       }

@@ -10,6 +10,7 @@ import {
   TokenService,
   UserService,
 } from '@flotilla/contracts/identity';
+import { ensureTopics } from '@flotilla/events';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger } from '@flotilla/observability';
 import { generateSigningKeys, hashSecret } from '@flotilla/secrets';
@@ -28,6 +29,12 @@ export async function startIdentity(changes: Partial<Config> = {}) {
     domain: 'identity',
     migrations: fileURLToPath(new URL('../src/db/migrations', import.meta.url)),
   });
+  const kafkaPrefix = `${randomUUID()}.`;
+  await ensureTopics(
+    testKafkaBrokers(),
+    ['flotilla.identity.v1', 'flotilla.identity.changes.v1'].map((topic) => kafkaPrefix + topic),
+    { replication: 1, partitions: 1 },
+  );
   const lines: string[] = [];
   const config: Config = {
     ...parseConfig({
@@ -37,6 +44,7 @@ export async function startIdentity(changes: Partial<Config> = {}) {
       IDENTITY_RELAY_DATABASE_URL: database.relayUrl,
       IDENTITY_CLIENT_SECRET: 'secret-of-identity-0123',
       FLOTILLA_KAFKA_BROKERS: testKafkaBrokers().join(','),
+      FLOTILLA_KAFKA_PREFIX: kafkaPrefix,
       IDENTITY_SIGNING_KEYS: generateSigningKeys(),
       IDENTITY_SERVICE_CREDENTIALS: `workflow:${hashSecret(serviceSecret)},gateway:${hashSecret(serviceSecret)}`,
       IDENTITY_BOOTSTRAP_ADMIN_EMAIL: 'admin@flotilla.example',
@@ -48,13 +56,13 @@ export async function startIdentity(changes: Partial<Config> = {}) {
   };
   let offsetMs = 0;
   const now = () => new Date(Date.now() + offsetMs);
-  const start = async () => {
+  const start = async (others: Partial<Config> = {}) => {
     const log = createLogger({
       service: 'identity',
       level: 'debug',
       destination: { write: (line) => void lines.push(line) },
     });
-    const service = createService(config, { now, log });
+    const service = createService({ ...config, ...others }, { now, log });
     const { grpcPort, adminPort } = await service.start();
     return { service, address: `127.0.0.1:${grpcPort}`, adminPort };
   };

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { AppError, httpStatusByCode, toAppError, type Violation } from '@flotilla/errors';
+import { AppError, type ErrorCode, httpStatusByCode, toAppError, type Violation } from '@flotilla/errors';
 import { traceIdOf } from '@flotilla/observability';
 
 /** An error as HTTP shows it (RFC 9457). */
@@ -23,9 +23,14 @@ const statusByReason: Readonly<Record<string, number>> = {
   UNSUPPORTED_MEDIA_TYPE: 415,
 };
 
+/** The HTTP status of an error. */
+export function statusOf({ code, reason }: { readonly code: ErrorCode; readonly reason: string }): number {
+  return statusByReason[reason] ?? httpStatusByCode[code];
+}
+
 /** What an error looks like at a path within a trace. */
 export function problemOf(error: AppError, path: string, traceparent: string): Problem {
-  const status = statusByReason[error.reason] ?? httpStatusByCode[error.code];
+  const status = statusOf(error);
   return {
     type: `urn:flotilla:problem:${error.reason}`,
     title: STATUS_CODES[status] ?? 'Client Closed Request',

@@ -54,7 +54,7 @@ export function createActionRecorder(options: ActionRecorderOptions): ActionReco
     if (!running || timer !== undefined) return;
     timer = setTimeout(() => {
       timer = undefined;
-      sending = flush(5_000);
+      sending = sending.then(() => flush(5_000)); // one batch on its way at a time
     }, delayMs).unref();
   }
 

@@ -35,8 +35,6 @@ export interface KitOptions {
   /** Methods whose refusals the service records itself, for it knows more about them. */
   readonly recordsItself?: readonly DescMethod[];
   readonly log?: Logger;
-  /** Called after each commit: wakes what else waits for rows. */
-  readonly onCommit?: () => void;
 }
 
 /** What every service with a database is built from. Nothing connects or listens before `service(…).start()`. */
@@ -81,10 +79,7 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
     applicationName: name,
     log,
     metrics,
-    onCommit: () => {
-      relay.wake();
-      options.onCommit?.();
-    },
+    onCommit: () => relay.wake(),
     conflicts: options.conflicts,
   });
   const recorder = createActionRecorder({

@@ -1,37 +1,35 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FleetProcess, installed } from '@flotilla/deploy';
-import { Listr, type ListrTask, PRESET_TIMER } from 'listr2';
 import type { CliConfig } from '../config.ts';
 import { fleetCondition, startSupervisor, stopFleet, untilWell } from '../fleet-control.ts';
 import { type FleetWish, planFleet } from '../plan.ts';
 import { runCommand } from '../run-command.ts';
+import { runSteps, type Step } from '../steps.ts';
 import type { FleetFile } from '../supervisor/fleet-file.ts';
 
 const startTimeoutMs = 240_000;
 
 /** Brings the fleet up, or repairs it; harmless when it is up. Progress goes to standard error. */
 export async function up(config: CliConfig, wish: FleetWish): Promise<FleetFile> {
-  const steps: ListrTask[] = [
-    { title: 'Native stack (once per machine)', task: (_, task) => installParts((line) => (task.output = line)) },
-  ];
-  if (!wish.fromSources) steps.push({ title: 'Bundles', task: () => buildBundles(config) });
-  await run(steps, false);
+  const steps: Step[] = [{ title: 'Native stack (once per machine)', run: (show) => installParts(show) }];
+  if (!wish.fromSources) steps.push({ title: 'Bundles', run: () => buildBundles(config) });
+  await runSteps(steps);
   const planned = await planFleet(config, wish);
   const condition = await fleetCondition(config, planned);
-  const begin: ListrTask[] = [];
+  const begin: Step[] = [];
   if (condition === 'changed') {
     begin.push({
       title: 'Stop the fleet: something has changed since it started',
-      task: async () => void (await stopFleet(config)),
+      run: async () => void (await stopFleet(config)),
     });
   }
-  if (condition !== 'running') begin.push({ title: 'Supervisor', task: () => startSupervisor(config, planned) });
-  await run(begin, false);
+  if (condition !== 'running') begin.push({ title: 'Supervisor', run: () => startSupervisor(config, planned) });
+  await runSteps(begin);
   const deadline = Date.now() + startTimeoutMs;
-  await run(
+  await runSteps(
     planned.processes.map((one) => waitFor(config, one, deadline)),
-    true,
+    { concurrent: true },
   );
   return planned;
 }
@@ -57,34 +55,9 @@ async function installParts(onProgress: (line: string) => void): Promise<void> {
   for (const part of ['root', 'kafka', 'temporal', 'chat-model'] as const) await installed(part, onProgress);
 }
 
-function waitFor(config: CliConfig, { name, about }: FleetProcess, deadline: number): ListrTask {
+function waitFor(config: CliConfig, { name, about }: FleetProcess, deadline: number): Step {
   return {
     title: `${name}: ${about}`,
-    task: async () => void (await untilWell(config, name, deadline)),
+    run: async () => void (await untilWell(config, name, deadline)),
   };
-}
-
-/** Shows the steps while they run. @throws the first step's error, which is shown in full only by the caller */
-async function run(tasks: ListrTask[], concurrent: boolean): Promise<void> {
-  const problems: unknown[] = [];
-  const short = tasks.map(({ title, task }) => ({
-    title: title as string,
-    task: async (context: unknown, wrapper: Parameters<typeof task>[1]) => {
-      try {
-        await task(context, wrapper);
-      } catch (problem) {
-        problems.push(problem);
-        throw new Error(problem instanceof Error ? (problem.message.split('\n')[0] ?? '') : String(problem));
-      }
-    },
-  }));
-  const list = new Listr(short, {
-    concurrent,
-    exitOnError: !concurrent,
-    fallbackRenderer: 'simple',
-    rendererOptions: { timer: PRESET_TIMER, collapseErrors: false },
-    fallbackRendererOptions: { timer: PRESET_TIMER },
-  });
-  await list.run().catch(() => undefined);
-  if (problems.length > 0) throw problems[0];
 }

@@ -41,6 +41,7 @@ select protect_tenant_table('effects');
 /** A service's database with agents that announce themselves, and effects of a consumer. */
 export interface AgentsDatabase {
   readonly db: Database<Schema>;
+  readonly appUrl: string;
   readonly relayUrl: string;
   open(onCommit?: () => void): Database<Schema>;
   query<R extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<R[]>;
@@ -88,6 +89,7 @@ export async function agentsDatabase(server: string = superuserUrl()): Promise<A
   };
   return {
     db: openOne(),
+    appUrl: urlOf('app'),
     relayUrl: urlOf('relay'),
     open: openOne,
     query: (text, values) => run(urlOf(), text, values),

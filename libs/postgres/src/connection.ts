@@ -7,7 +7,7 @@ import {
   PostgresDialect,
   type QueryResult,
 } from 'kysely';
-import type { QueryResult as PgResult, PoolClient } from 'pg';
+import type { Session } from './session.ts';
 
 // Compiles only. Connections come from the transaction wrapper, never from here.
 const dialect = new PostgresDialect({
@@ -18,18 +18,18 @@ const adapter = dialect.createAdapter();
 const compiler = dialect.createQueryCompiler();
 
 /** A Kysely executor over one checked-out connection; `toError` maps what the server refuses. */
-export function propsOver(client: PoolClient, toError: (error: unknown) => Error): KyselyProps {
-  const connection = connectionOver(client, toError);
+export function propsOver(session: Session, toError: (error: unknown) => Error): KyselyProps {
+  const connection = connectionOver(session, toError);
   const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) };
   return { config: { dialect }, dialect, driver, executor: new DefaultQueryExecutor(compiler, adapter, provider) };
 }
 
-function connectionOver(client: PoolClient, toError: (error: unknown) => Error): DatabaseConnection {
+function connectionOver(session: Session, toError: (error: unknown) => Error): DatabaseConnection {
   return {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       try {
-        // No statement names: a prepared statement is state of the session, which a transaction pooler does not keep.
-        const result: PgResult = await client.query({ text: query.sql, values: [...query.parameters] });
+        const [result] = await session.run(query.sql, query.parameters);
+        if (result === undefined) return { rows: [] };
         const changes = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(result.command);
         return {
           rows: result.rows as R[],

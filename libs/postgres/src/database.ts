@@ -100,6 +100,8 @@ function createPool(options: DatabaseOptions, statementTimeoutMs: number): pg.Po
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   // The same while a transaction holds it, between two statements: the next statement fails, and that is enough.
   pool.on('connect', (client) => client.on('error', () => {}));
+  // A busy one that breaks between two statements says it here only; the next statement fails and tells the caller.
+  pool.on('connect', (client) => client.on('error', () => {}));
   metrics?.gauge(
     'database_pool_connections',
     'Connections of the pool by state.',

@@ -30,7 +30,7 @@ const connectionErrors = new Set([
  */
 export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError {
   if (error instanceof AppError) return error;
-  const { code = '', constraint = '', message = '' } = error as DriverError;
+  const { code = '', constraint = '', message = '' } = (error ?? {}) as DriverError;
   const cause = { cause: error };
   if (/^23(505|503|514|P01|502)$/.test(code)) return toConflict(code, constraint, conflicts, error);
   if (code === '40001' || code === '40P01') {
@@ -51,7 +51,7 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
 
 /** Whether the connection is of no more use. */
 export function isConnectionLoss(error: unknown): boolean {
-  const { code = '', message = '' } = error as DriverError;
+  const { code = '', message = '' } = (error ?? {}) as DriverError;
   return (
     connectionErrors.has(code) ||
     /^(08|57P0[1-5]|53[0-9A-Z]{3}|25P0[34]$)/.test(code) ||

@@ -1,6 +1,7 @@
 import { AppError } from '@flotilla/errors';
-import pg, { type PoolClient } from 'pg';
+import pg from 'pg';
 import type { IdempotencyScope, TransactionScope } from './scope.ts';
+import type { Session } from './session.ts';
 
 interface KeptReply {
   readonly request_hash: Buffer;
@@ -18,12 +19,12 @@ export function claimStatement(scope: TransactionScope, call: IdempotencyScope):
 }
 
 /** The reply of the earlier call with the same key. */
-export async function keptReply(client: PoolClient, scope: TransactionScope, call: IdempotencyScope): Promise<unknown> {
-  const { rows } = await client.query<KeptReply>({
-    text: 'select request_hash, reply from idempotency_keys where tenant_id = $1 and actor_id = $2 and key = $3',
-    values: [scope.tenantId, scope.actor.id, call.key],
-  });
-  const [kept] = rows;
+export async function keptReply(session: Session, scope: TransactionScope, call: IdempotencyScope): Promise<unknown> {
+  const [result] = await session.run(
+    'select request_hash, reply from idempotency_keys where tenant_id = $1 and actor_id = $2 and key = $3',
+    [scope.tenantId, scope.actor.id, call.key],
+  );
+  const kept = result?.rows[0] as KeptReply | undefined;
   if (kept?.reply == null) {
     throw new AppError('aborted', 'IDEMPOTENCY_KEY_IN_USE', 'A call with this idempotency key is running. Try again.');
   }

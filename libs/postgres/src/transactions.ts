@@ -1,10 +1,11 @@
 import { AppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
-import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { Pool } from 'pg';
 import { propsOver } from './connection.ts';
 import { type Conflicts, isConnectionLoss, toDatabaseError } from './errors.ts';
 import { claimStatement, keepStatement, keptReply } from './idempotency.ts';
 import { beginStatement, type IdempotencyScope, type TransactionScope } from './scope.ts';
+import { openSession, type Session } from './session.ts';
 import { ReadTx, Tx } from './tx.ts';
 
 const maxAttempts = 3;
@@ -38,7 +39,7 @@ export function createTransactions<S>(options: TransactionsOptions) {
       throw new AppError('deadline_exceeded', 'DEADLINE_EXCEEDED', 'The time for this call is over.');
     }
     const readOnly = typeof body !== 'function';
-    const client = await pool.connect().catch((error: unknown) => {
+    const session = await openSession(pool, remainingMs).catch((error: unknown) => {
       throw toError(error);
     });
     let broken: unknown;
@@ -46,21 +47,21 @@ export function createTransactions<S>(options: TransactionsOptions) {
       const statementTimeoutMs =
         remainingMs === undefined ? undefined : Math.ceil(Math.min(remainingMs, options.statementTimeoutMs));
       const begin = beginStatement(scope, { readOnly, statementTimeoutMs });
-      const claimed = await beginAndClaim(client, begin, scope, idempotency);
+      const claimed = await beginAndClaim(session, begin, scope, idempotency);
       if (!claimed && idempotency) {
-        const reply = await keptReply(client, scope, idempotency);
-        await client.query('rollback');
+        const reply = await keptReply(session, scope, idempotency);
+        await session.run('rollback');
         return reply as T;
       }
-      const props = propsOver(client, toError);
+      const props = propsOver(session, toError);
       const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(new Tx<S>(props, scope));
-      await commit(client, idempotency && keepStatement(scope, idempotency, result));
+      await commit(session, idempotency && keepStatement(scope, idempotency, result));
       return result;
     } catch (error) {
-      broken = await rollback(client, error);
+      broken = await rollback(session, error);
       throw toAppErrorOf(error, toError);
     } finally {
-      client.release(broken !== undefined);
+      session.release(broken !== undefined);
     }
   }
 
@@ -86,35 +87,33 @@ export function createTransactions<S>(options: TransactionsOptions) {
 
 /** Tells whether the idempotency key was free; true without a key. */
 async function beginAndClaim(
-  client: PoolClient,
+  session: Session,
   begin: string,
   scope: TransactionScope,
   idempotency: IdempotencyScope | undefined,
 ): Promise<boolean> {
   if (idempotency === undefined) {
-    await client.query(begin);
+    await session.run(begin);
     return true;
   }
-  const results = (await client.query(`${begin}; ${claimStatement(scope, idempotency)}`)) as unknown as QueryResult[];
+  const results = await session.run(`${begin}; ${claimStatement(scope, idempotency)}`);
   return results.at(-1)?.rowCount === 1;
 }
 
-async function commit(client: PoolClient, before: string | undefined): Promise<void> {
-  const sql = before === undefined ? 'commit' : `${before}; commit`;
-  const results = (await client.query(sql)) as unknown as QueryResult | QueryResult[];
-  const last = Array.isArray(results) ? results.at(-1) : results;
+async function commit(session: Session, before: string | undefined): Promise<void> {
+  const results = await session.run(before === undefined ? 'commit' : `${before}; commit`);
   // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
-  if (last?.command !== 'COMMIT') {
+  if (results.at(-1)?.command !== 'COMMIT') {
     throw new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.');
   }
 }
 
 /** Tells what is wrong with the connection, if anything: then it is not used again. */
-async function rollback(client: PoolClient, error: unknown): Promise<unknown> {
+async function rollback(session: Session, error: unknown): Promise<unknown> {
   const cause = error instanceof AppError && error.cause !== undefined ? error.cause : error;
   if (isConnectionLoss(cause)) return cause;
   try {
-    await client.query({ text: 'rollback', query_timeout: 2_000 } as QueryConfig);
+    await session.run('rollback');
     return undefined;
   } catch (problem) {
     return problem;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type Database,
@@ -218,4 +219,46 @@ test('a terminated connection is replaced; the call that lost it is told unavail
     db.write(call, (tx) => sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx)),
   ).rejects.toMatchObject({ code: 'unavailable' });
   await db.write(call, (tx) => lend(tx, 'again'));
+});
+
+test('a server that falls silent holds no call beyond its deadline', async () => {
+  const server = new URL(throwaway.urls.app);
+  let silent = false;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((near) => {
+    const far = connect(Number(server.port), server.hostname);
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
+    near.on('data', (chunk) => silent || far.write(chunk));
+    far.on('data', (chunk) => silent || near.write(chunk));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const through = new URL(server);
+  through.port = String((proxy.address() as AddressInfo).port);
+  const silenced = throwaway.open<Schema>({ url: through.href, maxConnections: 1 });
+  await silenced.ping();
+  silent = true;
+  // Once on the connection that fell silent, once while a new one is sought.
+  for (let round = 0; round < 2; round++) {
+    const before = performance.now();
+    const call = callOf(randomUUID(), { deadline: new Date(Date.now() + 300) });
+    await expect(silenced.read(call, (tx) => tx.selectFrom('loans').select('id').execute())).rejects.toMatchObject({
+      code: expect.stringMatching(/deadline_exceeded|unavailable/),
+    });
+    expect(performance.now() - before).toBeLessThan(2_000);
+  }
+  silent = false;
+  for (const socket of sockets) socket.destroy();
+  await expect
+    .poll(
+      () =>
+        silenced.ping().then(
+          () => 'well',
+          () => 'ill',
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe('well');
+  await silenced.close();
+  for (const socket of sockets) socket.destroy();
+  proxy.close();
 });

@@ -65,7 +65,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
   const consumer = kafka.consumer({
     groupId: options.group,
     allowAutoTopicCreation: false,
-    sessionTimeout: 15_000,
+    sessionTimeout: 10_000,
     rebalanceTimeout: 20_000,
     heartbeatInterval: 3_000,
     metadataMaxAge: 60_000,
@@ -75,7 +75,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,
     // Crashes end the member; see above.
-    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3, restartOnFailure: async () => false },
+    retry: { initialRetryTime: 200, maxRetryTime: 2_000, retries: 8, restartOnFailure: async () => false },
   });
   const joined = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<unknown>();

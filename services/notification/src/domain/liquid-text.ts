@@ -53,8 +53,8 @@ export function createTextWriter(): TextWriter {
         const message = `The ${field} would be longer than ${limits[field]} characters.`;
         throw new AppError('invalid_argument', 'TEMPLATE_FAILED', message);
       }
-      // A subject is one line; whatever else a value holds must not look like another header to anyone.
-      return field === 'subject' ? written.replace(/\p{Cc}+/gu, ' ').trim() : written;
+      // A text column holds no NUL. A subject is one line; whatever else a value holds must not look like another header to anyone.
+      return field === 'subject' ? written.replace(/\p{Cc}+/gu, ' ').trim() : written.replaceAll('\0', '');
     },
   };
 }

@@ -115,3 +115,15 @@ export function checkReadable({ channel, status }: Pick<Notification, 'channel' 
     );
   }
 }
+
+export function notificationNotFound(): AppError {
+  return new AppError('not_found', 'NOTIFICATION_NOT_FOUND', 'There is no such notification.');
+}
+
+/** Refuses what has nowhere to go. */
+export function checkAddress(channel: Channel, recipientAddress: string): void {
+  if (channel !== 'email' || recipientAddress !== '') return;
+  throw new AppError('invalid_argument', 'RECIPIENT_ADDRESS_MISSING', 'An e-mail needs the address of its recipient.', {
+    violations: [{ field: 'recipient_address', reason: 'RECIPIENT_ADDRESS_MISSING', message: 'missing' }],
+  });
+}

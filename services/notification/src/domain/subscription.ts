@@ -104,3 +104,7 @@ function creatorOf(event: JsonObject, schema: DescMessage): string {
   }
   return typeof value === 'string' && /^[0-9a-f-]{36}$/.test(value) ? value : '';
 }
+
+export function subscriptionNotFound(): AppError {
+  return new AppError('not_found', 'SUBSCRIPTION_NOT_FOUND', 'There is no such subscription.');
+}

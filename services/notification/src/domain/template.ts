@@ -21,13 +21,16 @@ export interface Template {
   readonly updatedAt: Date;
 }
 
+/** A template as it is made: the database counts its revisions and says when. */
+export type NewTemplate = Omit<Template, 'revision' | 'createdAt' | 'updatedAt'>;
+
 /** Finds out whether the texts parse and which variables they use; see `liquid-text.ts`. */
 export type InspectText = (
   text: string,
 ) => readonly { readonly name: string; readonly line: number; readonly column: number }[];
 
 /** Refuses a template that could never be sent. */
-export function checkTemplate(template: Template, inspect: InspectText): void {
+export function checkTemplate(template: NewTemplate, inspect: InspectText): void {
   if (template.channel === 'sms' || template.channel === 'webhook') {
     throw new AppError(
       'failed_precondition',
@@ -51,7 +54,7 @@ export function checkTemplate(template: Template, inspect: InspectText): void {
   throw new AppError('invalid_argument', 'TEMPLATE_INVALID', words, { violations });
 }
 
-function inspectField(template: Template, field: 'subject' | 'body', inspect: InspectText) {
+function inspectField(template: NewTemplate, field: 'subject' | 'body', inspect: InspectText) {
   try {
     return inspect(template[field]);
   } catch (error) {
@@ -78,4 +81,14 @@ export function checkValues(template: Pick<Template, 'variables'>, names: readon
   ];
   const words = violations.map(({ field, message }) => `${field}: ${message}`).join('; ');
   throw new AppError('invalid_argument', 'TEMPLATE_VALUES_WRONG', `${words}.`, { violations });
+}
+
+export function templateNotFound(): AppError {
+  return new AppError('not_found', 'TEMPLATE_NOT_FOUND', 'There is no such template.');
+}
+
+/** Refuses to send by a template that is switched off. */
+export function checkActive(template: Pick<Template, 'status'>): void {
+  if (template.status === 'active') return;
+  throw new AppError('failed_precondition', 'TEMPLATE_INACTIVE', 'The template is not active.');
 }

@@ -1,0 +1,2 @@
+drop table notification_subscriptions;
+drop table notification_templates;

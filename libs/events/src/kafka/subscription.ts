@@ -35,7 +35,7 @@ export function subscribe(options: SubscriptionOptions, around: SubscriptionSurr
       if (stopping.signal.aborted) return;
       failures = member.madeProgress() ? 0 : failures + 1;
       log.warn({ group: options.group, err: reason }, 'an event subscription ended and starts again');
-      await delay(Math.min(200 * 2 ** failures, 5_000), undefined, { signal: stopping.signal }).catch(() => {});
+      await delay(Math.min(200 * 2 ** failures, 2_000), undefined, { signal: stopping.signal }).catch(() => {});
     }
   }
 
@@ -75,7 +75,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,
     // Crashes end the member; see above.
-    retry: { initialRetryTime: 200, maxRetryTime: 2_000, retries: 8, restartOnFailure: async () => false },
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3, restartOnFailure: async () => false },
   });
   const joined = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<unknown>();

@@ -25,7 +25,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-test('a broker killed again and again, and once frozen: what was committed is what had effect, once and in order', async () => {
+test('a broker killed and then frozen: what was committed is what had effect, once and in order', async () => {
   const consumer = recordingConsumer(database.db, transport);
   consumer.start();
   await consumer.joined;
@@ -38,14 +38,12 @@ test('a broker killed again and again, and once frozen: what was committed is wh
     await eventually(() => expect(writing.writes()).toBeGreaterThan(goal));
   };
   await moreWrites(50);
-  for (let round = 0; round < 2; round++) {
-    await kafka.kill('SIGKILL');
-    await expect(transport.ping()).rejects.toMatchObject({ code: 'unavailable' });
-    // Nobody who writes notices.
-    await moreWrites(30);
-    await kafka.restart();
-    await moreWrites(30);
-  }
+  await kafka.kill('SIGKILL');
+  await expect(transport.ping()).rejects.toMatchObject({ code: 'unavailable' });
+  // Nobody who writes notices.
+  await moreWrites(30);
+  await kafka.restart();
+  await moreWrites(30);
   await kafka.kill('SIGSTOP');
   await moreWrites(30);
   await kafka.kill('SIGCONT');

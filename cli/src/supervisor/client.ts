@@ -16,7 +16,13 @@ export interface SupervisorClient {
 export function connectSupervisor(stateDir: string): SupervisorClient {
   const socketFile = socketPath(stateDir);
   const orUndefined = <T>(error: NodeJS.ErrnoException): T | undefined => {
-    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') return undefined;
+    if (
+      error.code === 'ENOENT' ||
+      error.code === 'ECONNREFUSED' ||
+      error.code === 'ECONNRESET' ||
+      error.code === 'EPIPE'
+    )
+      return undefined;
     throw error;
   };
   return {

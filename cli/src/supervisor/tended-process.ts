@@ -55,6 +55,7 @@ export interface TendedProcess {
 }
 
 const lookEveryMs = 5_000;
+const lookWhileUnreadyMs = 1_000;
 const lookWhileStartingMs = 150;
 const failuresUntilFailed = 5;
 
@@ -95,7 +96,7 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
     while (!ended && described.kind !== 'task') {
       const ailment = await launched.ailment();
       if (!ended) note(ailment);
-      const pause = state === 'starting' || state === 'unready' ? lookWhileStartingMs : lookEveryMs;
+      const pause = { starting: lookWhileStartingMs, unready: lookWhileUnreadyMs }[`${state}`] ?? lookEveryMs;
       await delay(pause, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     return await exit;

@@ -42,7 +42,8 @@ export interface TemporalClient {
  */
 export function createTemporalClient(options: TemporalClientOptions): TemporalClient {
   const { address, namespace, deadlineMs = 5_000 } = options;
-  const connection = Connection.lazy({ address, connectTimeout: deadlineMs });
+  // Its own interceptor tries again behind our back, also after the connection was closed, where that ends the process.
+  const connection = Connection.lazy({ address, connectTimeout: deadlineMs, interceptors: [] });
   const dataConverter = { payloadCodecs: [createEncryptionCodec(options.secrets)] };
   const client = new Client({ connection, namespace, dataConverter });
   const inTime = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -4,6 +4,7 @@ import type { Logger } from '@flotilla/observability';
 import {
   DefaultLogger,
   type LogEntry,
+  makeTelemetryFilterString,
   NativeConnection,
   Runtime,
   Worker,
@@ -101,6 +102,9 @@ function workerOptions(options: TemporalWorkerOptions, connection: NativeConnect
     dataConverter: { payloadCodecs: [createEncryptionCodec(options.secrets)] },
     maxConcurrentActivityTaskExecutions: options.maxConcurrentActivities,
     maxConcurrentLocalActivityExecutions: options.maxConcurrentActivities,
+    // A worker that hangs swallows one task for each open poll until that task times out: few polls, short hangs.
+    maxConcurrentActivityTaskPolls: 2,
+    maxConcurrentWorkflowTaskPolls: 2,
     // Activities that are still running then are cancelled, and done again by another worker.
     shutdownGraceTime: '10s',
     shutdownForceTime: '15s',
@@ -121,6 +125,7 @@ function installRuntime(log: Logger): void {
   installed = true;
   Runtime.install({
     shutdownSignals: [],
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} } },
     logger: new DefaultLogger('WARN', (entry: LogEntry) => {
       const level = entry.level === 'ERROR' ? 'error' : 'warn';
       log[level]({ err: entry.meta?.['error'] }, entry.message);

@@ -19,8 +19,8 @@ import {
   type TestPrincipal,
   tenant,
   testDatabase,
-  testKafka,
   testTemporalAddress,
+  testTopics,
 } from '@flotilla/testing';
 import { parseConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
@@ -42,6 +42,10 @@ export interface Tracker {
   readonly host: string;
   mood(mood: JsonObject): Promise<void>;
   counts(): LedgerCounts;
+  /** How many keys were undone. */
+  undone(): number;
+  /** What was answered, also to callers that had gone: `POST /records 201`. */
+  answered(): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -61,8 +65,9 @@ export interface Surroundings {
 export async function surround(): Promise<Surroundings> {
   if (!existsSync(folder('../dist/workflows.js'))) await script('scripts/bundle-workflows.ts');
   const identity = await startTestIdentity();
-  const [database, neighbours, tracker] = await Promise.all([
+  const [database, topics, neighbours, tracker] = await Promise.all([
     testDatabase({ service: 'workflow', domain: 'workflow', migrations }),
+    testTopics(),
     startNeighbours(identity),
     startTracker(),
   ]);
@@ -86,7 +91,8 @@ export async function surround(): Promise<Surroundings> {
       WORKFLOW_SWEEP_EVERY_MS: '300',
       WORKFLOW_QUICK_UNDO_ATTEMPTS: '3',
       FLOTILLA_TEMPORAL_ADDRESS: testTemporalAddress(),
-      FLOTILLA_KAFKA_BROKERS: testKafka().brokers.join(','),
+      FLOTILLA_KAFKA_BROKERS: topics.brokers.join(','),
+      FLOTILLA_KAFKA_PREFIX: topics.prefix,
       FLOTILLA_IDENTITY_ADDRESS: identity.address,
       FLOTILLA_LLM_AGENT_ADDRESS: neighbours.address,
       FLOTILLA_VALIDATION_ADDRESS: neighbours.address,
@@ -103,7 +109,7 @@ export async function surround(): Promise<Surroundings> {
       return { workflows, instances, close };
     },
     async stop() {
-      await Promise.all([neighbours.stop(), tracker.stop(), identity.stop()]);
+      await Promise.all([neighbours.stop(), tracker.stop(), identity.stop(), topics.drop()]);
       await database.drop();
     },
   };
@@ -187,6 +193,11 @@ async function startTracker(): Promise<Tracker> {
   const state = mkdtempSync(join(tmpdir(), 'tracker-'));
   const ledger = openLedger(state);
   const server = createTrackerServer(ledger);
+  const answered: string[] = [];
+  server.addHook(
+    'onSend',
+    async (request, reply) => void answered.push(`${request.method} ${request.url} ${reply.statusCode}`),
+  );
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url,
@@ -197,6 +208,8 @@ async function startTracker(): Promise<Tracker> {
       if (status !== 204) throw new Error(`The tracker answered ${status} to a mood.`);
     },
     counts: () => countLedger(ledger.entries),
+    undone: () => ledger.entries.filter(({ kind }) => kind === 'undone').length,
+    answered: () => answered,
     async stop() {
       await server.close();
       rmSync(state, { recursive: true });

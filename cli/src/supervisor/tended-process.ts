@@ -55,8 +55,7 @@ export interface TendedProcess {
 }
 
 const lookEveryMs = 5_000;
-const lookWhileUnreadyMs = 1_000;
-const lookWhileStartingMs = 150;
+const lookSoonerMs: Partial<Record<ProcessState, number>> = { starting: 150, unready: 1_000 };
 const failuresUntilFailed = 5;
 
 /** Milliseconds until the next try after so many crashes in a row. */
@@ -96,7 +95,7 @@ export function tend(described: FleetProcess, tending: Tending): TendedProcess {
     while (!ended && described.kind !== 'task') {
       const ailment = await launched.ailment();
       if (!ended) note(ailment);
-      const pause = { starting: lookWhileStartingMs, unready: lookWhileUnreadyMs }[`${state}`] ?? lookEveryMs;
+      const pause = lookSoonerMs[state] ?? lookEveryMs;
       await delay(pause, undefined, { signal: ending.signal }).catch(() => undefined);
     }
     return await exit;

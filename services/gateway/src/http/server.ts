@@ -66,7 +66,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(tracing);
   await app.register(measurement, { metrics });
   await app.register(problems, { bodyLimitBytes, allowedVerbs: (path: string) => allowedVerbs(routes, path) });
-  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    // Whoever ends TLS decides for its host and the hosts below it.
+    strictTransportSecurity: false,
+  });
   await app.register(cors, {
     origin: options.corsOrigins.includes('*') ? true : [...options.corsOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],

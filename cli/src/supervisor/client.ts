@@ -27,9 +27,9 @@ export function connectSupervisor(stateDir: string): SupervisorClient {
   };
   return {
     status: () =>
-      ask<readonly ProcessStatus[]>(socketFile, 'GET', '/status', 5_000).catch(orUndefined<readonly ProcessStatus[]>),
+      ask<readonly ProcessStatus[]>(socketFile, 'GET', '/status', 30_000).catch(orUndefined<readonly ProcessStatus[]>),
     measured: () =>
-      ask<readonly MeasuredStatus[]>(socketFile, 'GET', '/measured', 15_000).catch(
+      ask<readonly MeasuredStatus[]>(socketFile, 'GET', '/measured', 60_000).catch(
         orUndefined<readonly MeasuredStatus[]>,
       ),
     order: (order, process, signal) => {

@@ -95,7 +95,7 @@ test('what is on its way can no longer be withdrawn, and says so', async () => {
   expect(service.mail.to(recipientAddress)).toHaveLength(1);
 });
 
-test('a worker that is too slow loses its lease; its late settling changes nothing', async () => {
+test('a mail server that does not answer is given up before the lease ends, and tried again', async () => {
   const gate = service.mail.hold();
   const { id, recipientAddress } = await send();
   await gate.held;

@@ -123,7 +123,7 @@ export async function startNotifications(env: Record<string, string> = {}): Prom
             throw new Error(`status ${notification.status}: ${notification.errorMessage}`);
           return notification;
         },
-        { timeoutMs: 30_000 },
+        { timeoutMs: 60_000 },
       ),
     async eventsOf(aggregateId) {
       const rows = await database.query<{ event: string }>(

@@ -8,7 +8,7 @@ let fleet: LlmAgent;
 beforeAll(async () => {
   fleet = await startLlmAgent();
 });
-afterAll(() => fleet.stop());
+afterAll(() => fleet?.stop());
 
 const wish = () => ({
   name: 'Summary',

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { toJson } from '@bufbuild/protobuf';
+import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
-import { ExecutionStatus } from '@flotilla/contracts/agent';
+import { ExecutionFinishedSchema, ExecutionStatus } from '@flotilla/contracts/agent';
+import { createLogger } from '@flotilla/observability';
 import { eventually, type ModelReply, modelReplies, tenant } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LlmAgent, startLlmAgent } from './harness.ts';
@@ -10,7 +11,7 @@ let fleet: LlmAgent;
 beforeAll(async () => {
   fleet = await startLlmAgent();
 });
-afterAll(() => fleet.stop());
+afterAll(() => fleet?.stop());
 
 const schema = {
   type: 'object',
@@ -249,8 +250,26 @@ test("another tenant's execution does not exist", async () => {
   expect((await other.executions.listExecutions({})).executions).toEqual([]);
 });
 
-test('the key of the provider is in no row of the database', async () => {
-  await execute([{ kind: 'status', status: 400, body: '{"error":{"message":"bad sk-canary-provider-key"}}' }]);
+test('the key of the provider is in no row and in no log; prompts and answers are in no log and no event', async () => {
+  const lines: string[] = [];
+  const log = createLogger({
+    service: 'llm-agent',
+    level: 'trace',
+    destination: { write: (line: string) => lines.push(line) },
+  });
+  const replica = await fleet.replica({}, log);
+  const agentId = await fleet.createAgent();
+  for (const reply of [
+    { kind: 'status', status: 400, body: '{"error":{"message":"bad sk-canary-provider-key"}}' } as const,
+    garbage('data: canary-answer sk-canary-provider-key\n\n'),
+    broken('canary-answer'),
+    text('canary-answer'),
+  ]) {
+    fleet.model.play([reply]);
+    await replica.executions.executeAgent({ agentId, prompt: 'canary-prompt' });
+  }
+  expect(lines.join('')).toContain('an execution ended');
+  expect(lines.join('')).not.toContain('canary');
   const tables = await fleet.database.query<{ name: string }>(
     `select format('%I', relname) as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
   );
@@ -258,6 +277,27 @@ test('the key of the provider is in no row of the database', async () => {
     const hits = await fleet.database.query(`select 1 from ${name} t where t::text like '%sk-canary%'`);
     expect(hits, name).toEqual([]);
   }
+  const events = await fleet.database.query(
+    `select 1 from (select payload from outbox union all select payload from outbox_sent) sent
+     where position('canary'::bytea in payload) > 0`,
+  );
+  expect(events).toEqual([]);
+});
+
+test('an execution announces its beginning and its end, in this order', async () => {
+  const { execution } = await execute([text('Hello.')]);
+  const rows = await fleet.database.query<{ type: string; payload: Buffer }>(
+    `select type, payload from (select seq, aggregate_id, type, payload from outbox
+       union all select seq, aggregate_id, type, payload from outbox_sent) sent
+     where aggregate_id = $1 order by seq`,
+    [execution.id],
+  );
+  expect(rows.map(({ type }) => type)).toEqual([
+    'flotilla.agent.v1.ExecutionStarted',
+    'flotilla.agent.v1.ExecutionFinished',
+  ]);
+  const finished = fromBinary(ExecutionFinishedSchema, rows[1]?.payload ?? new Uint8Array());
+  expect(finished.execution).toMatchObject({ id: execution.id, status: ExecutionStatus.COMPLETED, totalTokens: 9 });
 });
 
 test('pages of large executions end early, and none is left out', async () => {

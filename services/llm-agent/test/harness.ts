@@ -3,16 +3,17 @@ import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { AgentService, type Execution, ExecutionService } from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
-import { createLogger } from '@flotilla/observability';
+import { createLogger, type Logger } from '@flotilla/observability';
 import {
   type ScriptedModel,
   startScriptedModel,
   type TestDatabase,
   type TestPrincipal,
+  type TestTopics,
   tenant,
   testDatabase,
   testIdentity,
-  testKafka,
+  testTopics,
 } from '@flotilla/testing';
 import { onTestFinished } from 'vitest';
 import { parseConfig } from '../src/config.ts';
@@ -26,14 +27,19 @@ export interface Clients {
   readonly executions: GrpcClient<typeof ExecutionService>;
 }
 
-/** The service with a database of its own and a scripted provider, named `openai-compatible`. */
-export interface LlmAgent extends Clients {
+/** What the service stands on. */
+export interface Backing {
   readonly model: ScriptedModel;
   readonly database: TestDatabase;
+  readonly topics: TestTopics;
+}
+
+/** The service with a database of its own and a scripted provider, named `openai-compatible`. */
+export interface LlmAgent extends Clients, Backing {
   readonly tenantId: string;
   readonly userId: string;
   /** Another replica on the same database. */
-  replica(env?: Record<string, string>): Promise<{ readonly stop: () => Promise<void> } & Clients>;
+  replica(env?: Record<string, string>, log?: Logger): Promise<{ readonly stop: () => Promise<void> } & Clients>;
   /** The same replica as somebody else. */
   as(principal: TestPrincipal): Promise<Clients>;
   /** Creates an agent whose provider is the script. */
@@ -64,17 +70,18 @@ const quick = {
   LLM_AGENT_GATHER_MS: '5',
 };
 
-export function environment(database: TestDatabase, modelUrl: string): Record<string, string> {
+export function environment({ database, model, topics }: Backing): Record<string, string> {
   return {
     LLM_AGENT_GRPC_PORT: '0',
     LLM_AGENT_ADMIN_PORT: '0',
     LLM_AGENT_DATABASE_URL: database.appUrl,
     LLM_AGENT_RELAY_DATABASE_URL: database.relayUrl,
     LLM_AGENT_CLIENT_SECRET: 'not-used-in-these-tests',
-    LLM_AGENT_OPENAI_COMPATIBLE_URL: modelUrl,
+    LLM_AGENT_OPENAI_COMPATIBLE_URL: model.url,
     LLM_AGENT_OPENAI_COMPATIBLE_KEY: 'sk-canary-provider-key',
     LLM_AGENT_PRICES: 'openai-compatible/priced=2:8',
-    FLOTILLA_KAFKA_BROKERS: testKafka().brokers.join(','),
+    FLOTILLA_KAFKA_BROKERS: topics.brokers.join(','),
+    FLOTILLA_KAFKA_PREFIX: topics.prefix,
     FLOTILLA_LOG_LEVEL: 'silent',
     FLOTILLA_SHUTDOWN_GRACE_MS: '4000',
     ...quick,
@@ -84,15 +91,16 @@ export function environment(database: TestDatabase, modelUrl: string): Record<st
 export async function startLlmAgent(env: Record<string, string> = {}): Promise<LlmAgent> {
   const model = await startScriptedModel({ script: [{ kind: 'answer', text: 'Hello.' }] });
   const database = await testDatabase({ service: 'llm-agent', domain: 'agent', migrations });
+  const topics = await testTopics();
   const identity = testIdentity();
   const tenantId = tenant();
 
-  async function start(different: Record<string, string> = {}) {
-    const config = parseConfig({ ...environment(database, model.url), ...env, ...different });
+  async function start(different: Record<string, string> = {}, log?: Logger) {
+    const config = parseConfig({ ...environment({ database, model, topics }), ...env, ...different });
     const service = createService(config, {
       verify: identity.verify,
       recordActions: async () => undefined,
-      log: createLogger({ service: 'llm-agent', level: config.logLevel }),
+      log: log ?? createLogger({ service: 'llm-agent', level: config.logLevel }),
     });
     const { grpcPort } = await service.start();
     return { service, address: `127.0.0.1:${grpcPort}` };
@@ -120,10 +128,11 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     ...own,
     model,
     database,
+    topics,
     tenantId,
     userId,
-    async replica(different) {
-      const other = await start(different);
+    async replica(different, log) {
+      const other = await start(different, log);
       const itsClients = await clients(other.address, { tenantId, userId });
       let stopped = false;
       const stop = async () => {
@@ -160,6 +169,7 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
       await service.stop();
       await model.stop();
       await database.drop();
+      await topics.drop();
     },
   };
 }

@@ -10,6 +10,7 @@ import { endOf, type LlmAgent, startLlmAgent } from './harness.ts';
 const localModel = createService(
   parseConfig({
     LOCAL_MODEL_PATH: testModelPath(),
+    LOCAL_MODEL_THREADS: '1',
     LOCAL_MODEL_HTTP_PORT: '0',
     LOCAL_MODEL_ADMIN_PORT: '0',
     FLOTILLA_LOG_LEVEL: 'silent',
@@ -30,10 +31,10 @@ test('the local model answers by the schema, streamed and counted', async () => 
     provider: 'local',
     model: 'smollm2-135m-instruct',
     systemPrompt: 'You read release notes and answer in JSON.',
-    parameters: { temperature: 0, maxTokens: 200 },
+    parameters: { temperature: 0, maxTokens: 60 },
     outputSchema: {
       type: 'object',
-      properties: { severity: { enum: ['low', 'medium', 'high'] }, summary: { type: 'string', maxLength: 80 } },
+      properties: { severity: { enum: ['low', 'medium', 'high'] }, summary: { type: 'string', maxLength: 40 } },
       required: ['severity', 'summary'],
       additionalProperties: false,
     },

@@ -7,7 +7,7 @@ let fleet: LlmAgent;
 beforeAll(async () => {
   fleet = await startLlmAgent();
 });
-afterAll(() => fleet.stop());
+afterAll(() => fleet?.stop());
 
 const textOf = (updates: readonly ExecutionUpdate[]) =>
   updates.map(({ update }) => (update.case === 'textDelta' ? update.value : '')).join('');

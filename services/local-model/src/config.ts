@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
 import { type LogLevel, logLevels } from '@flotilla/observability';
 
@@ -41,8 +40,8 @@ export const readConfig = (read: EnvironmentReader): Config => ({
     path: read.text('LOCAL_MODEL_PATH', { description: 'The model, a GGUF file.' }),
     name: read.text('LOCAL_MODEL_NAME', { description: 'What the model is called.', default: 'smollm2-135m-instruct' }),
     threads: read.integer('LOCAL_MODEL_THREADS', {
-      description: 'Threads that compute; at most the number of cores, or answers become slower by orders.',
-      default: Math.min(2, availableParallelism()),
+      description: 'Threads that compute; never more than there are cores, or answers become slower by orders.',
+      default: 2,
       min: 1,
       max: 256,
     }),

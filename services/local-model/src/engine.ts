@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   type ChatHistoryItem,
   getLlama,
@@ -5,6 +6,7 @@ import {
   LlamaChat,
   type LlamaGrammar,
   LlamaLogLevel,
+  type Token,
 } from 'node-llama-cpp';
 import type { ModelConfig } from './config.ts';
 
@@ -59,16 +61,27 @@ const maxSchemaBytes = 64 * 1024;
 
 /** Loads the model; one sequence, so one answer at a time. */
 export async function createEngine(config: ModelConfig, log: (message: string) => void): Promise<Engine> {
+  const threads = Math.min(config.threads, availableParallelism());
   const llama = await getLlama({
     gpu: false,
     build: 'never',
-    maxThreads: config.threads,
+    maxThreads: threads,
     logLevel: LlamaLogLevel.error,
     logger: (_level, message) => log(message.trim()),
   });
   const model = await llama.loadModel({ modelPath: config.path });
-  const context = await model.createContext({ contextSize: config.contextTokens, threads: config.threads });
+  const context = await model.createContext({ contextSize: config.contextTokens, threads });
   const chat = new LlamaChat({ contextSequence: context.getSequence() });
+
+  const isWord = new Map<Token, boolean>();
+  /** Small models go round in circles where repeating costs nothing; numbers and the signs of JSON have to be repeated. */
+  function wordsOf(tokens: Token[]): Token[] {
+    return tokens.filter((token) => {
+      const known = isWord.get(token) ?? /\p{L}/u.test(model.detokenize([token]));
+      isWord.set(token, known);
+      return known;
+    });
+  }
 
   return {
     modelName: config.name,
@@ -92,8 +105,7 @@ export async function createEngine(config: ModelConfig, log: (message: string) =
             signal,
             maxTokens: Math.min(question.maxTokens ?? config.maxTokens, room - 1),
             temperature: question.temperature ?? 0,
-            // Small models go round in circles without it.
-            repeatPenalty: { lastTokens: 128, penalty: 1.15 },
+            repeatPenalty: { lastTokens: 128, penalty: 1.15, punishTokensFilter: wordsOf },
             ...(question.topP === undefined ? {} : { topP: question.topP }),
             ...(question.seed === undefined ? {} : { seed: question.seed }),
             ...(grammar === undefined ? {} : { grammar }),

@@ -8,6 +8,8 @@ const service = createService(
     LOCAL_MODEL_PATH: testModelPath(),
     LOCAL_MODEL_HTTP_PORT: '0',
     LOCAL_MODEL_ADMIN_PORT: '0',
+    // Two threads that wait for each other are slower than one where others compute too.
+    LOCAL_MODEL_THREADS: '1',
     LOCAL_MODEL_CONTEXT_TOKENS: '1024',
     LOCAL_MODEL_QUEUE_LENGTH: '1',
     FLOTILLA_LOG_LEVEL: 'silent',
@@ -46,7 +48,7 @@ test('an answer has a text, a reason to end and a usage that adds up', async () 
 });
 
 test('the same question and seed give the same answer', async () => {
-  const question = { temperature: 1, seed: 7, max_tokens: 16 };
+  const question = { temperature: 1, seed: 7, max_tokens: 8 };
   expect((await complete(question)).choices).toEqual((await complete(question)).choices);
 });
 
@@ -57,15 +59,15 @@ test('a JSON schema is kept to', async () => {
       severity: { enum: ['low', 'high'] },
       cves: { type: 'array', items: { type: 'boolean' }, maxItems: 2 },
     },
-    required: ['severity', 'cves'],
+    required: ['severity', 'fixed'],
   };
   const { choices } = await complete({
     max_tokens: 100,
     response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
   });
-  const answer = JSON.parse(choices[0]?.message.content ?? '') as { severity: string; cves: boolean[] };
+  const answer = JSON.parse(choices[0]?.message.content ?? '') as { severity: string; fixed: boolean };
   expect(['low', 'high']).toContain(answer.severity);
-  expect(answer.cves.every((item) => typeof item === 'boolean')).toBe(true);
+  expect(typeof answer.fixed).toBe('boolean');
 });
 
 test('a stream has the same text as the answer, then its usage', async () => {

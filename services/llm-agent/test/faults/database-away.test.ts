@@ -8,7 +8,7 @@ let fleet: LlmAgent;
 beforeAll(async () => {
   fleet = await startLlmAgent();
 });
-afterAll(() => fleet.stop());
+afterAll(() => fleet?.stop());
 
 /** A way to the database that can be cut. */
 async function cuttable(url: string) {

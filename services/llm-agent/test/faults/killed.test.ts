@@ -15,19 +15,15 @@ beforeAll(async () => {
 });
 afterEach(() => victim?.close());
 afterAll(async () => {
-  await survivor.stop();
-  await identity.stop();
+  await survivor?.stop();
+  await identity?.stop();
 });
 
 /** Begins an execution on a process of its own and returns once the provider has been asked. */
 async function beginElsewhere(env: Record<string, string> = {}) {
   const agentId = await survivor.createAgent();
   const principal = { tenantId: survivor.tenantId, userId: survivor.userId };
-  const replica = await startReplicaProcess(
-    { ...environment(survivor.database, survivor.model.url), ...env },
-    identity,
-    principal,
-  );
+  const replica = await startReplicaProcess({ ...environment(survivor), ...env }, identity, principal);
   victim = replica;
   const asked = Promise.withResolvers<void>();
   const mayAnswer = Promise.withResolvers<void>();

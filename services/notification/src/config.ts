@@ -18,9 +18,9 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       description: 'The mail server: `smtp://user:password@host:port` or `smtps://…`.',
       protocols: ['smtp', 'smtps'],
     }),
-    from: read.text('NOTIFICATION_FROM_ADDRESS', {
-      description: 'The sender of e-mails.',
-      default: 'flotilla@localhost.localdomain',
+    from: read.text('NOTIFICATION_MAIL_FROM', {
+      description: 'The sender of e-mails: an address, or `Name <address>`.',
+      default: 'Flotilla <flotilla@localhost.localdomain>',
     }),
     timeoutMs: read.integer('NOTIFICATION_SMTP_TIMEOUT_MS', {
       description: 'For connecting to the mail server and for each of its answers.',

@@ -66,7 +66,7 @@ export async function startNotifications(env: Record<string, string> = {}): Prom
       NOTIFICATION_RELAY_DATABASE_URL: database.relayUrl,
       NOTIFICATION_CLIENT_SECRET: 'not-used-in-these-tests',
       NOTIFICATION_SMTP_URL: mail.url,
-      NOTIFICATION_FROM_ADDRESS: 'flotilla@example.org',
+      NOTIFICATION_MAIL_FROM: 'Flotilla <flotilla@example.org>',
       NOTIFICATION_RETRY_FIRST_MS: '20',
       NOTIFICATION_RETRY_MAX_MS: '100',
       NOTIFICATION_POLL_MS: '50',

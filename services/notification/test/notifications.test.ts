@@ -34,6 +34,7 @@ test('an e-mail is accepted, sent as plain text and announced', async () => {
   const [mail, ...more] = service.mail.to(recipientAddress);
   expect(more).toEqual([]);
   expect(mail).toMatchObject({ to: [recipientAddress], messageId: `<${accepted.id}@example.org>` });
+  expect(mail?.headers).toMatch(/^from: Flotilla <flotilla@example.org>/im);
   expect(mail?.headers).not.toMatch(/^bcc:/im);
   expect(mail?.headers).toMatch(/^content-type: text\/plain/im);
   expect(mail?.text).toContain('Dear Ada');

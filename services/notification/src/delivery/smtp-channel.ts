@@ -6,7 +6,7 @@ import type { DeliveryChannel } from './channel.ts';
 export interface SmtpOptions {
   /** `smtp://user:password@host:port` or `smtps://…`. */
   readonly url: string;
-  /** Address and domain of the sender. */
+  /** The sender: an address, or `Name <address>`. Its domain stands in every Message-ID. */
   readonly from: string;
   /** For connecting, greeting and each answer. */
   readonly timeoutMs: number;
@@ -35,12 +35,12 @@ export function createSmtpChannel(options: SmtpOptions): DeliveryChannel {
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const domain = from.slice(from.lastIndexOf('@') + 1);
+  const domain = /@([^@>\s]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
 
   return {
     async deliver(notification, signal) {
       const sending = transport.sendMail({
-        from: { name: '', address: from },
+        from,
         // An object: a text would be parsed, and could then be more than one address.
         to: { name: '', address: notification.recipientAddress },
         subject: notification.subject,

@@ -26,7 +26,7 @@ function spawnWorker(): ChildProcess {
       NOTIFICATION_RELAY_DATABASE_URL: service.database.relayUrl,
       NOTIFICATION_CLIENT_SECRET: 'not-used-in-these-tests',
       NOTIFICATION_SMTP_URL: service.mail.url,
-      NOTIFICATION_FROM_ADDRESS: 'flotilla@example.org',
+      NOTIFICATION_MAIL_FROM: 'Flotilla <flotilla@example.org>',
       NOTIFICATION_LEASE_MS: '3000',
       NOTIFICATION_POLL_MS: '50',
       FLOTILLA_KAFKA_BROKERS: service.topics.brokers.join(','),

@@ -4,6 +4,7 @@ import { TokenService } from '@flotilla/contracts/identity';
 import { documentedContract } from '@flotilla/contracts/image';
 import { createGrpcClient } from '@flotilla/grpc';
 import { createLogger, createMetrics } from '@flotilla/observability';
+import { createLimiter, createRedis } from '@flotilla/redis';
 import { createActionRecorder, createRuntime, createServiceTokens, sendToIdentity } from '@flotilla/service';
 import type { FastifyInstance } from 'fastify';
 import { createBackends } from './backends.ts';
@@ -47,7 +48,16 @@ export function createService(config: Config): Gateway {
     log,
     metrics,
   });
-  const failures = createFailureLimit(config.failedCredentialsPerMinute);
+  const redis = createRedis({ url: config.redisUrl, log, metrics });
+  const failures = createFailureLimit(
+    // Open without Redis: a credential has more bits than anybody can guess, and passwords have a lockout of their own.
+    createLimiter(redis, {
+      name: 'failed-credentials',
+      limit: config.failedCredentialsPerMinute,
+      windowMs: 60_000,
+      onFailure: 'allow',
+    }),
+  );
   const tokens = createTokenCache({
     exchange: exchangeThroughIdentity(identity, identityDeadlineMs),
     ttlMs: config.credentialTtlMs,
@@ -99,9 +109,10 @@ export function createService(config: Config): Gateway {
       {
         name: 'identity',
         phase: 'transport',
-        // Without it nobody can be told apart. Redis is no such condition: without it nothing is limited.
+        // Without it nobody can be told apart.
         check: () => identity.getSigningKeys({}, { deadlineMs: checkDeadlineMs }),
       },
+      { name: 'redis', phase: 'transport', optional: true, check: () => redis.ping(), stop: () => redis.close() },
       actions.component,
       {
         name: 'http',

@@ -55,7 +55,7 @@ test('an address that keeps failing waits; who is known already does not', async
 });
 
 test('a revoked key is refused as soon as the cached answer is old', async () => {
-  const own = await startEdge();
+  const own = await startEdge({ credentialTtlMs: 300 });
   own.on(AgentService.method.listAgents, () => ({}));
   const status = async (): Promise<number> => (await own.fetch('/v1/agents')).status;
   expect(await status()).toBe(200);

@@ -139,7 +139,7 @@ test('a client that takes nothing pauses the service, costs no memory and is dro
 });
 
 test('a stream ends with an error when its credential is revoked', async () => {
-  const own = await startEdge();
+  const own = await startEdge({ credentialTtlMs: 300 });
   own.on(watchExecution, async function* (_request, call) {
     yield { cursor: 1n };
     await new Promise((resolve) => call.signal.addEventListener('abort', resolve, { once: true }));

@@ -1,3 +1,5 @@
+import type { Limiter } from '@flotilla/redis';
+
 /** Counts failed credentials per client address. */
 export interface FailureLimit {
   /** How long the address has to wait; 0 when it does not. */
@@ -5,33 +7,12 @@ export interface FailureLimit {
   record(address: string): Promise<void>;
 }
 
-const windowMs = 60_000;
-const maxAddresses = 100_000;
-
-/** Counts within this process. */
-export function createFailureLimit(perMinute: number, now: () => number = Date.now): FailureLimit {
-  const windows = new Map<string, { readonly endsAt: number; failures: number }>();
-  const current = (address: string) => {
-    const window = windows.get(address);
-    return window !== undefined && window.endsAt > now() ? window : undefined;
-  };
+/** Counts over all replicas. What the limiter does without Redis is the limiter's choice. */
+export function createFailureLimit(limiter: Limiter): FailureLimit {
   return {
-    blockedForMs: async (address) => {
-      const window = current(address);
-      return window === undefined || window.failures < perMinute ? 0 : window.endsAt - now();
-    },
+    blockedForMs: async (address) => (await limiter.peek(address)).retryAfterMs,
     record: async (address) => {
-      const window = current(address);
-      if (window !== undefined) {
-        window.failures += 1;
-        return;
-      }
-      windows.delete(address);
-      windows.set(address, { endsAt: now() + windowMs, failures: 1 });
-      for (const oldest of windows.keys()) {
-        if (windows.size <= maxAddresses) break;
-        windows.delete(oldest);
-      }
+      await limiter.take(address);
     },
   };
 }

@@ -70,7 +70,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     heartbeatInterval: 3_000,
     metadataMaxAge: 60_000,
     // A long poll occupies the connection; commits and heartbeats wait behind it.
-    maxWaitTimeInMs: 250,
+    maxWaitTimeInMs: 1_000,
     minBytes: 1,
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,

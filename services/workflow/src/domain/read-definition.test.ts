@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { releaseWatch } from '../../test/release-watch.ts';
 import { stepKinds } from '../steps/catalogue.ts';
@@ -41,6 +42,11 @@ const route = (id: string, when: string, next: string, otherwise: string): JsonO
 
 test('a definition with every kind of step has no problem', () => {
   expect(read(releaseWatch()).problems).toEqual([]);
+});
+
+test('the definition of the demo has no problem', () => {
+  const file = new URL('../../../../demo/definitions/release-watch.json', import.meta.url);
+  expect(read(JSON.parse(readFileSync(file, 'utf8')) as JsonObject).problems).toEqual([]);
 });
 
 test('shapes are checked against the schema of the step’s own kind', () => {

@@ -262,3 +262,25 @@ test('a server that falls silent holds no call beyond its deadline', async () =>
   for (const socket of sockets) socket.destroy();
   proxy.close();
 });
+
+test('a pooled session keeps nothing of a transaction: a pooler in transaction mode may hand it to anybody', async () => {
+  const pooled = throwaway.open<Schema>({ maxConnections: 1 });
+  const stateOf = (tx: Tx<Schema>) =>
+    sql`select
+      (select jsonb_object_agg(name, setting) from pg_settings where source = 'session') as settings,
+      (select count(*) from pg_prepared_statements) + (select count(*) from pg_cursors where name <> '')
+        + (select count(*) from pg_listening_channels()) as things,
+      (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks,
+      (select count(*) from pg_class where relpersistence = 't') as temporary,
+      concat(current_setting('app.current_tenant_id', true), current_setting('app.current_user_id', true),
+        current_setting('app.actor_id', true), current_setting('app.traceparent', true)) as identity,
+      current_setting('statement_timeout') as timeout`.execute(tx);
+  const fresh = (await pooled.withoutTenant(stateOf)).rows;
+  const call = callOf(randomUUID(), { deadline: new Date(Date.now() + 5_000), idempotency: repeatable('k', 'same') });
+  await pooled.write(call, (tx) => lend(tx, 'a'));
+  await pooled.write(call, (tx) => lend(tx, 'a'));
+  await pooled.read(call, (tx) => tx.selectFrom('loans').select('id').execute());
+  await pooled.write({ ...call, idempotency: undefined }, (tx) => lend(tx, 'a')).catch(() => {});
+  expect((await pooled.withoutTenant(stateOf)).rows).toEqual(fresh);
+  expect(fresh).toMatchObject([{ things: 0n, locks: 0n, temporary: 0n, identity: '' }]);
+});

@@ -34,6 +34,8 @@ export interface KitOptions {
   readonly recordActions?: ActionRecorderOptions['send'];
   /** Methods whose refusals the service records itself, for it knows more about them. */
   readonly recordsItself?: readonly DescMethod[];
+  /** For unary calls that come without a deadline; the gRPC server's own unless said. */
+  readonly defaultDeadlineMs?: number;
   readonly log?: Logger;
 }
 
@@ -112,6 +114,7 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
         verify,
         log,
         metrics,
+        ...(options.defaultDeadlineMs !== undefined && { defaultDeadlineMs: options.defaultDeadlineMs }),
         record: (denial) => {
           if (options.recordsItself?.includes(denial.method) !== true) recorder.recordDenial(denial);
         },

@@ -20,9 +20,15 @@ const endingMs = 3_000;
 
 /** Builds the service; nothing connects or listens before `start`. */
 export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
-  const kit = createServiceKit<Schema>(config, { name: 'llm-agent', conflicts, ...overrides });
-  const { db, log } = kit;
   const limits = config.executions;
+  const kit = createServiceKit<Schema>(config, {
+    name: 'llm-agent',
+    conflicts,
+    // Who waits for an agent and says no deadline waits as long as agents may take.
+    defaultDeadlineMs: limits.timeoutMs + endingMs,
+    ...overrides,
+  });
+  const { db, log } = kit;
   const now = () => new Date();
   const providers = createProviders(config.providers, limits.maxAnswerBytes);
   const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };

@@ -79,6 +79,11 @@ test.each([400, 401])('the key never comes back in a message (%i)', async (statu
   expect((failure as Error).message).not.toContain(key);
 });
 
+test('token counts that make no sense become ones that can be added up', async () => {
+  model.play([{ kind: 'answer', text: 'Hello.', promptTokens: -5, completionTokens: 1e15 }]);
+  expect((await ask()).at(-1)).toMatchObject({ promptTokens: 0, completionTokens: 100_000_000 });
+});
+
 test('giving up closes the connection', async () => {
   const asked = Promise.withResolvers<void>();
   model.play(() => {

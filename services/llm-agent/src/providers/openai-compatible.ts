@@ -60,11 +60,16 @@ async function* readAnswer(
       yield {
         type: 'end',
         cutOff: part.finishReason.unified === 'length',
-        promptTokens: part.usage.inputTokens.total ?? 0,
-        completionTokens: part.usage.outputTokens.total ?? 0,
+        promptTokens: tokenCount(part.usage.inputTokens.total),
+        completionTokens: tokenCount(part.usage.outputTokens.total),
       };
     }
   }
+}
+
+/** Whatever a provider says about tokens, the ledger can add it up. */
+function tokenCount(said: number | undefined): number {
+  return Number.isFinite(said) ? Math.min(Math.max(Math.trunc(said ?? 0), 0), 100_000_000) : 0;
 }
 
 function toOptions({ messages, parameters, outputSchema }: ModelCall): LanguageModelV4CallOptions {

@@ -1,6 +1,6 @@
 import { topics } from '@flotilla/contracts';
 import { AuditService } from '@flotilla/contracts/audit';
-import { createConsumer, type Transport } from '@flotilla/events';
+import { createConsumer } from '@flotilla/events';
 import { implement } from '@flotilla/grpc';
 import { createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
@@ -9,17 +9,12 @@ import { ingestEvents } from './events/ingest-events.ts';
 import { auditEvents } from './grpc/audit-events.ts';
 import { readAction } from './grpc/read-action.ts';
 
-/** What tests put in place of the fleet around the service. */
-export interface Surroundings extends Omit<KitOptions, 'name'> {
-  readonly transport?: Transport;
-}
-
 /** Builds the service; nothing connects or listens before it starts. */
-export function createService(config: Config, { transport, ...kitOptions }: Surroundings = {}): Service {
-  const kit = createServiceKit<Schema>(config, { name: 'audit', ...kitOptions });
+export function createService(config: Config, overrides: Omit<KitOptions, 'name'> = {}): Service {
+  const kit = createServiceKit<Schema>(config, { name: 'audit', ...overrides });
   const consumer = createConsumer<Schema>({
     db: kit.db,
-    transport: transport ?? kit.transport,
+    transport: kit.transport,
     group: 'audit',
     topics: topics.map(({ name }) => name),
     batch: ingestEvents,

@@ -79,9 +79,10 @@ export async function startAudit(): Promise<AuditUnderTest> {
       AUDIT_RELAY_DATABASE_URL: database.relayUrl,
       AUDIT_CLIENT_SECRET: 'a-secret-of-the-audit-service',
       FLOTILLA_KAFKA_BROKERS: brokers.join(','),
+      FLOTILLA_KAFKA_PREFIX: prefix,
       FLOTILLA_LOG_LEVEL: 'silent',
     }),
-    { verify: identity.verify, recordActions: async (batch) => actions.push(...batch), transport, log },
+    { verify: identity.verify, recordActions: async (batch) => actions.push(...batch), log },
   );
   const { grpcPort } = await service.start();
   const client = createGrpcClient(AuditService, { address: `127.0.0.1:${grpcPort}` });

@@ -17,7 +17,7 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
-  /** Called after each commit of a transaction that could write: wakes the relay. */
+  /** Called after each commit that wrote something: wakes the relay. */
   readonly onCommit?: (() => void) | undefined;
   /** What violated constraints mean; others are answered in general words. */
   readonly conflicts?: Conflicts | undefined;
@@ -99,8 +99,6 @@ function createPool(options: DatabaseOptions, statementTimeoutMs: number): pg.Po
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   // The same while a transaction holds it, between two statements: the next statement fails, and that is enough.
-  pool.on('connect', (client) => client.on('error', () => {}));
-  // A busy one that breaks between two statements says it here only; the next statement fails and tells the caller.
   pool.on('connect', (client) => client.on('error', () => {}));
   metrics?.gauge(
     'database_pool_connections',

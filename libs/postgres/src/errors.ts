@@ -33,6 +33,10 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
   const { code = '', constraint = '', message = '' } = (error ?? {}) as DriverError;
   const cause = { cause: error };
   if (/^23(505|503|514|P01|502)$/.test(code)) return toConflict(code, constraint, conflicts, error);
+  // An earlier statement failed and the body swallowed that: nothing more can come of this transaction.
+  if (code === '25P02') {
+    return new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.', cause);
+  }
   if (code === '40001' || code === '40P01') {
     return new AppError('aborted', 'TRANSACTION_CONFLICT', 'Someone else changed the same data. Try again.', cause);
   }

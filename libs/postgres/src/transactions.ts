@@ -55,7 +55,8 @@ export function createTransactions<S>(options: TransactionsOptions) {
       }
       const props = propsOver(session, toError);
       const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(new Tx<S>(props, scope));
-      await commit(session, idempotency && keepStatement(scope, idempotency, result));
+      const wrote = await commit(session, readOnly, idempotency && keepStatement(scope, idempotency, result));
+      if (wrote) onCommit?.();
       return result;
     } catch (error) {
       broken = await rollback(session, error);
@@ -72,9 +73,7 @@ export function createTransactions<S>(options: TransactionsOptions) {
     async writing<T>(scope: TransactionScope, terms: Terms, body: (tx: Tx<S>) => Promise<T>): Promise<T> {
       for (let attempt = 1; ; attempt++) {
         try {
-          const result = await once(scope, terms, body);
-          onCommit?.();
-          return result;
+          return await once(scope, terms, body);
         } catch (error) {
           const lostRace = error instanceof AppError && error.reason === 'TRANSACTION_CONFLICT';
           if (!lostRace || attempt === maxAttempts) throw error;
@@ -100,12 +99,15 @@ async function beginAndClaim(
   return results.at(-1)?.rowCount === 1;
 }
 
-async function commit(session: Session, before: string | undefined): Promise<void> {
-  const results = await session.run(before === undefined ? 'commit' : `${before}; commit`);
+/** Tells whether the transaction wrote anything. */
+async function commit(session: Session, readOnly: boolean, before: string | undefined): Promise<boolean> {
+  const asks = readOnly ? 'commit' : 'select pg_current_xact_id_if_assigned() is not null as wrote; commit';
+  const results = await session.run(before === undefined ? asks : `${before}; ${asks}`);
   // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
   if (results.at(-1)?.command !== 'COMMIT') {
     throw new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.');
   }
+  return (results.at(-2)?.rows[0] as { wrote: boolean } | undefined)?.wrote === true;
 }
 
 /** Tells what is wrong with the connection, if anything: then it is not used again. */

@@ -81,7 +81,7 @@ test('a transaction knows who acts, and forgets it at its end', async () => {
   expect((await db.withoutTenant(setting)).rows).toEqual([{ tenant: '', actor: '' }]);
 });
 
-test('a failed body leaves nothing and wakes nobody; a commit wakes', async () => {
+test('a failed body leaves nothing; only a commit that wrote something wakes the relay', async () => {
   const call = callOf(randomUUID());
   const before = commits;
   await expect(
@@ -93,6 +93,9 @@ test('a failed body leaves nothing and wakes nobody; a commit wakes', async () =
   expect(commits).toBe(before);
   expect(await db.read(call, (tx) => tx.selectFrom('loans').select('id').execute())).toEqual([]);
   await db.write(call, (tx) => lend(tx, 'a'));
+  expect(commits).toBe(before + 1);
+  await db.write(call, (tx) => tx.selectFrom('loans').select('id').execute());
+  await db.withoutTenant((tx) => tx.selectFrom('loans').select('id').execute());
   expect(commits).toBe(before + 1);
 });
 

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { UserService } from '@flotilla/contracts/identity';
 import { AppError } from '@flotilla/errors';
+import { anonymous, type Denial } from '@flotilla/grpc';
 import { createLogger, createMetrics } from '@flotilla/observability';
 import { expect, test } from 'vitest';
 import { type ActionRecorderOptions, createActionRecorder, type RecordedAction } from './index.ts';
@@ -86,4 +88,25 @@ test('only one batch is on its way at a time', async () => {
   await expect.poll(() => sent).toBe(9);
   expect(most).toBe(1);
   await component.stop?.(1_000);
+});
+
+test('a flood of refused strangers is recorded in part and counted whole; known callers are always recorded', async () => {
+  const { recordDenial, metrics } = recorderOf(async () => undefined);
+  const denial: Denial = {
+    method: UserService.method.getUser,
+    principal: undefined,
+    error: new AppError('unauthenticated', 'TOKEN_INVALID', 'no'),
+    traceparent: '',
+    occurredAt: new Date(),
+    peer: '127.0.0.1:1',
+  };
+  for (let n = 0; n < 500; n += 1) recordDenial(denial);
+  for (let n = 0; n < 500; n += 1) recordDenial({ ...denial, principal: anonymous });
+  const flooded = async () =>
+    Number(/actions_unrecorded_total\{reason="flood"[^}]*\} (\d+)/.exec(await metrics.text())?.[1]);
+  const known = { ...anonymous, actor: { type: 'user', id: 'u' } } as const;
+  const before = await flooded();
+  expect(before).toBeGreaterThanOrEqual(800);
+  for (let n = 0; n < 100; n += 1) recordDenial({ ...denial, principal: known });
+  expect(await flooded()).toBe(before);
 });

@@ -32,6 +32,7 @@ export interface ActionRecorder {
 
 const batchSize = 500;
 const retryMs = 1_000;
+const strangersPerSecond = 50;
 
 /** Sends by identity's `RecordAction`. */
 export function sendToIdentity(identityAddress: string, token: () => Promise<string>): ActionRecorderOptions['send'] {
@@ -46,6 +47,8 @@ export function createActionRecorder(options: ActionRecorderOptions): ActionReco
     'reason',
   ]);
   const buffer: RecordedAction[] = [];
+  // Anybody can be refused as often as they like; what it costs us to remember is bounded.
+  const strangers = createAllowance(strangersPerSecond);
   let timer: NodeJS.Timeout | undefined;
   let sending: Promise<void> = Promise.resolve();
   let running = false;
@@ -88,7 +91,9 @@ export function createActionRecorder(options: ActionRecorderOptions): ActionReco
   return {
     record,
     recordDenial(denial) {
-      record(toAction(denial, service));
+      const stranger = (denial.principal?.actor.type ?? 'anonymous') === 'anonymous';
+      if (stranger && !strangers.take()) unrecorded.inc({ reason: 'flood' });
+      else record(toAction(denial, service));
     },
     component: {
       name: 'action-recorder',
@@ -106,6 +111,21 @@ export function createActionRecorder(options: ActionRecorderOptions): ActionReco
         unrecorded.inc({ reason: 'shutdown' }, buffer.length);
         log.error({ actions: buffer.length }, 'actions could not be sent and are not in the audit log');
       },
+    },
+  };
+}
+
+/** So many in each second; the rest is told no. */
+function createAllowance(perSecond: number): { take(): boolean } {
+  let second = 0;
+  let taken = 0;
+  return {
+    take() {
+      const now = Math.floor(performance.now() / 1000);
+      if (now !== second) taken = 0;
+      second = now;
+      taken += 1;
+      return taken <= perSecond;
     },
   };
 }

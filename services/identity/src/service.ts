@@ -52,7 +52,8 @@ export function createService(config: Config, { now = () => new Date(), log }: O
     recordActions: (refused) => recordActions(kit.db, { actor: identity }, operatorTenantId, refused),
     ...(log && { log }),
   });
-  const { db, recorder } = kit;
+  const { db } = kit;
+  const operatorTenant = () => operatorTenantId;
   const surroundings = { db, now, newId, keyring, permissions, hasher: createPasswordHasher() };
   const keyUse = createKeyUse(db, kit.log, now);
   const checkService = createServiceCheck(config.serviceCredentials);
@@ -63,13 +64,10 @@ export function createService(config: Config, { now = () => new Date(), log }: O
       implement(TenantService, tenants(surroundings)),
       implement(UserService, users(surroundings)),
       implement(ApiKeyService, apiKeys(surroundings)),
-      implement(SessionService, sessions({ ...surroundings, sessionTtlMs, lockout, record: recorder.record })),
+      implement(SessionService, sessions({ ...surroundings, sessionTtlMs, lockout, operatorTenant })),
       implement(TokenService, tokens({ ...surroundings, checkService, keyUse })),
       implement(GrantService, grants(surroundings, verify)),
-      implement(
-        ActionService,
-        actions(surroundings, () => operatorTenantId),
-      ),
+      implement(ActionService, actions(surroundings, operatorTenant)),
     ],
     components: [
       {

@@ -30,12 +30,14 @@ export async function runAttempt<T>(log: Logger, work: (info: AttemptInfo) => Pr
   } catch (failure) {
     const error = toAppError(failure);
     if (error.code === 'internal') log.error({ err: error, activity: context.info.activityType }, 'an activity failed');
-    throw ApplicationFailure.create({
+    const told = ApplicationFailure.create({
       message: error.reason,
       type: error.reason,
       nonRetryable: !retryable(error.code),
       ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
     });
+    told.stack = ''; // where our code lies is nobody's business either
+    throw told;
   } finally {
     clearInterval(beat);
   }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
@@ -6,4 +6,7 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const { code } = await bundleWorkflowCode({ workflowsPath: folder('../src/temporal/workflows/index.ts') });
 await mkdir(folder('../dist'), { recursive: true });
-await writeFile(folder('../dist/workflows.js'), code);
+// Beside, then in place: whoever loads it meanwhile sees a whole file.
+const made = folder(`../dist/workflows.${process.pid}.js`);
+await writeFile(made, code);
+await rename(made, folder('../dist/workflows.js'));

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -63,7 +63,7 @@ export interface Surroundings {
 }
 
 export async function surround(): Promise<Surroundings> {
-  if (!existsSync(folder('../dist/workflows.js'))) await script('scripts/bundle-workflows.ts');
+  await bundleWorkflows();
   const identity = await startTestIdentity();
   const [database, topics, neighbours, tracker] = await Promise.all([
     testDatabase({ service: 'workflow', domain: 'workflow', migrations }),
@@ -217,6 +217,11 @@ async function startTracker(): Promise<Tracker> {
   };
 }
 
-async function script(path: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [folder(`../${path}`)], { cwd: folder('..') });
+/** The workflow code of the sources as they are now. */
+async function bundleWorkflows(): Promise<void> {
+  const changedAt = (path: string) => statSync(folder(path)).mtimeMs;
+  const sources = ['../src/temporal/contract.ts', '../src/temporal/workflows/run-instance.ts', '../package.json'];
+  const bundle = '../dist/workflows.js';
+  if (existsSync(folder(bundle)) && changedAt(bundle) > Math.max(...sources.map(changedAt))) return;
+  await promisify(execFile)(process.execPath, [folder('../scripts/bundle-workflows.ts')], { cwd: folder('..') });
 }

@@ -1,0 +1,109 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { InstanceStatus } from '@flotilla/contracts/workflow';
+import { createEncryptionCodec } from '@flotilla/temporal';
+import { eventually, testTemporalAddress } from '@flotilla/testing';
+import { Client, Connection } from '@temporalio/client';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startWorkflow, type WorkflowHarness } from './harness.ts';
+import { wellScript } from './neighbours.ts';
+
+const recordings = fileURLToPath(new URL('fixtures/histories', import.meta.url));
+const bundle = fileURLToPath(new URL('../dist/workflows.js', import.meta.url));
+const codec = createEncryptionCodec(['secret-of-the-payloads']);
+
+type History = ReturnType<typeof historyFromJSON>;
+
+/** Throws where today's workflow code would do something else than what the history says it did. */
+function replay(history: History): Promise<void> {
+  const dataConverter = { payloadCodecs: [codec] };
+  return Worker.runReplayHistory({ workflowBundle: { codePath: bundle }, dataConverter }, history);
+}
+
+let fleet: WorkflowHarness;
+let connection: Connection;
+beforeAll(async () => {
+  fleet = await startWorkflow();
+  connection = await Connection.connect({ address: testTemporalAddress() });
+});
+afterAll(async () => {
+  await connection.close();
+  await fleet.stop();
+});
+
+async function historyOf(instanceId: string): Promise<History> {
+  const handle = new Client({ connection }).workflow.getHandle(instanceId);
+  await eventually(async () => (await handle.describe()).status.name !== 'RUNNING');
+  return handle.fetchHistory();
+}
+
+test('recorded histories are replayed by the workflow code of today', async () => {
+  const files = readdirSync(recordings);
+  expect(files.length).toBeGreaterThanOrEqual(3);
+  for (const file of files) {
+    await replay(historyFromJSON(JSON.parse(readFileSync(`${recordings}/${file}`, 'utf8'))));
+  }
+});
+
+test('a history that the code would not have made is noticed', async () => {
+  const text = readFileSync(`${recordings}/completed.json`, 'utf8').replaceAll('performStep', 'performAnotherStep');
+  await expect(replay(historyFromJSON(JSON.parse(text)))).rejects.toThrow();
+});
+
+test('histories of runs that complete, fail and are cancelled hold ids only, and can be replayed', async () => {
+  const workflowId = await fleet.activate();
+  const completed = await fleet.start(workflowId);
+  expect(await fleet.ended(completed)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  fleet.neighbours.script.send = async () => {
+    throw new Error('out of order');
+  };
+  const failed = await fleet.start(workflowId);
+  expect(await fleet.ended(failed)).toMatchObject({ status: InstanceStatus.FAILED });
+  fleet.neighbours.script = {
+    ...wellScript(),
+    execute: (_prompt, call) =>
+      new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason))),
+  };
+  const cancelled = await fleet.start(workflowId);
+  await eventually(() => fleet.neighbours.received.some(({ key }) => key === `${cancelled}/summarise#1/do`));
+  await fleet.instances.cancelInstance({ id: cancelled });
+  expect(await fleet.ended(cancelled)).toMatchObject({ status: InstanceStatus.CANCELLED });
+
+  for (const [name, id] of Object.entries({ completed, failed, cancelled })) {
+    const history = await historyOf(id);
+    const json = historyToJSON(history);
+    if (process.env['FLOTILLA_RECORD_HISTORIES'] === '1') {
+      mkdirSync(recordings, { recursive: true });
+      writeFileSync(`${recordings}/${name}.json`, json);
+    }
+    const sealed = payloadsIn(JSON.parse(json));
+    const texts = (await codec.decode(sealed)).map(({ data }) => Buffer.from(data ?? []).toString());
+    expect(texts.length).toBeGreaterThan(3);
+    expect(texts.join()).toContain(id);
+    expect(texts.join()).not.toMatch(/CVE|valkey|severity|127\.0\.0\.1|Summarise/);
+    await replay(history);
+  }
+});
+
+interface Sealed {
+  metadata: Record<string, Uint8Array>;
+  data: Uint8Array;
+}
+
+/** Every payload of a history in JSON form, at any depth. */
+function payloadsIn(value: unknown): Sealed[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { metadata, data } = value as { metadata?: Record<string, string>; data?: string };
+  if (metadata !== undefined && typeof data === 'string') {
+    const bytes = (text: string) => Buffer.from(text, 'base64');
+    return [
+      {
+        metadata: Object.fromEntries(Object.entries(metadata).map(([name, text]) => [name, bytes(text)])),
+        data: bytes(data),
+      },
+    ];
+  }
+  return Object.values(value).flatMap(payloadsIn);
+}

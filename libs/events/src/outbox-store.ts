@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+// drivers: the hold belongs to one connection of the relay role, which no pool may swap
 import pg from 'pg';
 import { type OutboxRow, toRecord } from './outbox-record.ts';
 import type { OutgoingRecord } from './transport.ts';
@@ -45,9 +46,9 @@ export async function openOutbox(url: string, slot: string): Promise<OutboxStore
       // By the primary key. The first row goes out however large it is.
       const { rows } = await client.query<OutboxRow>(
         `select ${columns} from (
-           select *, sum(${headerBytes} + coalesce(octet_length(payload), 2 * octet_length(change::text)))
+           select ${columns}, sum(${headerBytes} + coalesce(octet_length(payload), 2 * octet_length(change::text)))
              over (order by seq) as bytes, row_number() over (order by seq) as place
-           from (select * from outbox order by seq limit $1) as oldest
+           from (select ${columns} from outbox order by seq limit $1) as oldest
          ) as measured where bytes <= $2 or place = 1 order by seq`,
         [maxRows, maxBatchBytes],
       );

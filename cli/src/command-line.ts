@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { bench } from './commands/bench.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
@@ -68,6 +69,14 @@ export function commandLine(config: CliConfig): Command {
     .action(async (filters: string[], options: { project: string[] }) =>
       exitWith(await test(config, filters, { projects: options.project })),
     );
+  flotilla
+    .command('bench')
+    .description('measure the fleet beside bare programs that do the same work, on servers of their own')
+    .argument('[options...]', 'see: ./flotilla bench --help')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (argv: string[]) => exitWith(await bench(config, argv)));
   flotilla
     .command('check')
     .description('build, generated files, lint and types')

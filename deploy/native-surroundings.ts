@@ -21,7 +21,8 @@ export function nativeSurroundings(
     localModelUrl: `http://${at(portOffsets['local-model'].http)}`,
     trackerUrl: `http://${at(portOffsets.tracker.http)}`,
     modelPath: fleet.modelPath,
-    modelThreads: Math.min(4, availableParallelism()),
+    // One core is left to the rest of the fleet: threads that wait for each other on busy cores are slower than one.
+    modelThreads: Math.max(1, Math.min(4, availableParallelism() - 1)),
     superuserUrl: `postgres://postgres:${secrets.text('postgres')}@${at(portOffsets.postgres.sql)}/postgres`,
     stateDir: (name) => join(fleet.stateDir, name),
     databaseUrl: (service, role) => {

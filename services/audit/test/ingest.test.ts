@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AgentCreatedSchema } from '@flotilla/contracts/agent';
@@ -45,7 +45,7 @@ const arrived = (tenantId: string, count: number): Promise<readonly Row[]> =>
       expect(rows).toHaveLength(count);
       return rows;
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 40_000 },
   );
 
 async function createAgent(tenantId: string, name: string): Promise<string> {
@@ -156,13 +156,13 @@ test('an event that cannot be read is parked and holds nobody up', async () => {
   expect(parked).toEqual([{ reason: 'EVENT_UNREADABLE' }]);
 });
 
-test('a Python one-liner recomputes the hash from the exported bytes', async () => {
+test('a one-liner outside of the fleet recomputes the hash from the exported bytes', async () => {
   const tenantId = tenant();
   await createAgent(tenantId, 'Zoë “proof” \u2028');
   const [row] = await arrived(tenantId, 2);
   const token = await audit.identity.token({ tenantId });
   const event = await audit.client.getAuditEvent({ id: row?.id ?? '' }, { token });
-  expect(recompute(Buffer.from(event.canonical).toString('base64'))).toBe(event.checksum);
+  expect(recompute(event.canonical)).toBe(event.checksum);
   expect(event.checksum).toBe(row?.checksum);
 });
 
@@ -174,12 +174,12 @@ test('ten thousand events are taken in, all of them', async () => {
   const counted = () =>
     audit.database.query<{ count: string }>('select count(*) from audit_events where tenant_id = $1', [tenantId]);
   await eventually(async () => expect((await counted())[0]?.count).toBe('10000'), {
-    timeoutMs: 50_000,
-    intervalMs: 50,
+    timeoutMs: 150_000,
+    intervalMs: 100,
   });
   const seconds = (performance.now() - startedAt) / 1000;
   process.stdout.write(`audit: 10,000 events published and ingested in ${seconds.toFixed(2)} s\n`);
-});
+}, 180_000);
 
 function recordOf(tenantId: string, name: string): OutgoingRecord {
   const id = newId();
@@ -204,13 +204,18 @@ function recordOf(tenantId: string, name: string): OutgoingRecord {
   };
 }
 
-/** The one-liner of the README, or openssl's where there is no Python. */
-function recompute(base64: string): string {
-  const python = 'import base64,hashlib,sys; print(hashlib.sha256(base64.b64decode(sys.stdin.read())).hexdigest())';
-  try {
-    return execFileSync('python3', ['-c', python], { input: base64 }).toString().trim();
-  } catch {
-    const input = Buffer.from(base64, 'base64');
-    return execFileSync('openssl', ['dgst', '-sha256', '-r'], { input }).toString().split(' ')[0] ?? '';
+/** What outsiders have at hand: each prints the hash first. */
+const tools: readonly (readonly [string, readonly string[]])[] = [
+  ['python3', ['-c', 'import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())']],
+  ['openssl', ['dgst', '-sha256', '-r']],
+  ['sha256sum', []],
+];
+
+/** By the first tool that this machine has. */
+function recompute(bytes: Uint8Array): string {
+  for (const [tool, argv] of tools) {
+    const { status, stdout } = spawnSync(tool, argv, { input: bytes, timeout: 30_000 });
+    if (status === 0) return stdout.toString().trim().split(' ')[0] ?? '';
   }
+  throw new Error('No tool here computes SHA-256.');
 }

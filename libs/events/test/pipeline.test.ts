@@ -5,6 +5,7 @@ import { AppError } from '@flotilla/errors';
 import { newId, type Tx } from '@flotilla/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  appendEvent,
   type Consumer,
   type ConsumerOptions,
   createConsumer,
@@ -236,4 +237,91 @@ test('a projection that needs every event parks on a gap and goes on when it is 
   ]);
   expect(await consumer.redrive({ aggregateId: id })).toBe(1);
   expect(await mine()).toMatchObject([{ note: 'o-b' }, { note: 'o-c' }]);
+});
+
+test('what an event causes carries its trace on and counts one deeper', async () => {
+  const tenantId = randomUUID();
+  await consume({
+    on: onEvent<Schema, typeof AgentCreatedSchema>(AgentCreatedSchema, async (tx, event) => {
+      if (event.tenantId !== tenantId) return;
+      const { aggregateId: id } = event;
+      await appendEvent(tx, { schema: AgentUpdatedSchema, message: { agent: { id, name: 'caused' } }, id });
+    }),
+  });
+  const id = await createAgent(database.db, tenantId, 'a', 3);
+  await eventually(async () => {
+    const rows = await database.query(
+      `select causation_depth, traceparent, actor_type, event_seq::int as event_seq from outbox_sent where aggregate_id = $1 and type like '%AgentUpdated'`,
+      [id],
+    );
+    expect(rows).toEqual([
+      {
+        causation_depth: 4,
+        traceparent: expect.stringContaining(traceparent.slice(3, 35)),
+        actor_type: 'service',
+        event_seq: 2,
+      },
+    ]);
+  });
+});
+
+test('records that are no events, or cannot be read, are parked and stop nobody', async () => {
+  const tenantId = randomUUID();
+  const consumer = await consume({
+    on: onEvent<Schema, typeof AgentCreatedSchema>(AgentCreatedSchema, async (tx, event) => {
+      if (event.tenantId === tenantId) await record(tx, event, 'u-created');
+    }),
+  });
+  const bad = newId();
+  const headers = {
+    ce_id: newId(),
+    ce_type: 'flotilla.agent.v1.AgentCreated',
+    ce_time: new Date().toISOString(),
+    ce_subject: `agents/${bad}`,
+    tenantid: tenantId,
+    eventseq: '1',
+  };
+  const topic = 'flotilla.agent.v1';
+  await transport.publish([
+    { topic, key: 'k', value: Buffer.from('hello'), headers: {} },
+    { topic, key: 'k', value: Buffer.alloc(0), headers: { ...headers, tenantid: `' or true --` } },
+    { topic, key: 'k', value: Buffer.from([0xff, 0xff, 0xff]), headers },
+    {
+      topic,
+      key: 'k',
+      value: Buffer.alloc(0),
+      headers: { ...headers, ce_id: newId(), ce_type: 'flotilla.agent.v1.NotYetKnown' },
+    },
+  ]);
+  const good = await createAgent(database.db, tenantId, 'fine');
+  await eventually(async () => {
+    expect((await effectsOf(database)).filter(({ note }) => note === 'u-created')).toMatchObject([{ agent_id: good }]);
+    const parked = await consumer.parked();
+    expect(parked.map(({ aggregate, reason }) => [aggregate, reason]).sort()).toEqual([
+      ['agents', 'EVENT_UNREADABLE'],
+      ['unreadable', 'EVENT_UNREADABLE'],
+      ['unreadable', 'EVENT_UNREADABLE'],
+    ]);
+  });
+});
+
+test('an event that only came too early passes by itself later', async () => {
+  const tenantId = randomUUID();
+  let early = true;
+  const consumer = await consume({
+    redriveEveryMs: 300,
+    on: onEvent<Schema, typeof AgentCreatedSchema>(AgentCreatedSchema, async (tx, event) => {
+      if (event.tenantId !== tenantId) return;
+      if (early) throw new AppError('not_found', 'NOT_YET', 'Not yet.');
+      await record(tx, event, 'e-late');
+    }),
+  });
+  await createAgent(database.db, tenantId, 'a');
+  const parked = async () => (await consumer.parked()).filter((aggregate) => aggregate.tenantId === tenantId);
+  await eventually(async () => expect(await parked()).toMatchObject([{ reason: 'NOT_YET' }]));
+  early = false;
+  await eventually(async () => {
+    expect(await parked()).toEqual([]);
+    expect((await effectsOf(database)).filter(({ note }) => note === 'e-late')).toHaveLength(1);
+  });
 });

@@ -64,16 +64,16 @@ export async function startIdentity(changes: Partial<Config> = {}) {
     });
     const service = createService({ ...config, ...others }, { now, log });
     const { grpcPort, adminPort } = await service.start();
-    return { service, address: `127.0.0.1:${grpcPort}`, adminPort };
+    const here = `127.0.0.1:${grpcPort}`;
+    return { service, address: here, adminPort, tokens: createGrpcClient(TokenService, { address: here }) };
   };
-  const { service, address, adminPort } = await start();
-  const clients: { close(): void }[] = [];
+  const { service, address, adminPort, tokens } = await start();
+  const clients: { close(): void }[] = [tokens];
   const clientOf = <S extends Parameters<typeof createGrpcClient>[0]>(of: S, token?: string): GrpcClient<S> => {
     const client = createGrpcClient(of, { address, token: token === undefined ? undefined : () => token });
     clients.push(client);
     return client;
   };
-  const tokens = clientOf(TokenService);
 
   const exchange = async (credential: NonNullable<MessageInitShape<typeof ExchangeTokenRequestSchema>['credential']>) =>
     (await tokens.exchangeToken({ credential })).token;

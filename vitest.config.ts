@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{libs,services,deploy,cli,demo,proto,lint}/**/src/**/*.test.ts', '{deploy,cli}/**/*.unit.test.ts'],
+          include: ['{libs,services,deploy,cli,demo,proto,lint,scaffold}/**/src/**/*.test.ts', '{deploy,cli}/**/*.unit.test.ts'],
           exclude,
         },
       },

@@ -96,7 +96,7 @@ function serverContainer(
       return {
         image: 'valkey/valkey:8.1',
         command: ['valkey-server', '--appendonly', 'yes', '--save', '', '--requirepass', password],
-        healthcheck: check(['CMD-SHELL', `valkey-cli -a "${password}" --no-auth-warning ping | grep -q PONG`]),
+        healthcheck: check(['CMD-SHELL', `valkey-cli -a ${password} --no-auth-warning ping | grep -q PONG`]),
       };
     case 'temporal':
       return {

@@ -29,15 +29,15 @@ export function signalProcess({ pid, startTicks }: ProcessIdentity, signal: Node
   }
 }
 
-/** Memory that a process and all its descendants hold, shared pages counted once. Bytes. */
-export function memoryOf(pid: number): number {
+/** Memory that each of these processes holds together with its descendants, shared pages counted once. Bytes. */
+export function memoryOf(pids: readonly number[]): ReadonlyMap<number, number> {
   const children = new Map<number, number[]>();
   for (const one of allPids()) {
     const parent = Number(readStat(one)?.[1]);
     children.set(parent, [...(children.get(parent) ?? []), one]);
   }
   const tree = (root: number): number[] => [root, ...(children.get(root) ?? []).flatMap(tree)];
-  return tree(pid).reduce((sum, one) => sum + proportionalSize(one), 0);
+  return new Map(pids.map((pid) => [pid, tree(pid).reduce((sum, one) => sum + proportionalSize(one), 0)]));
 }
 
 /** Who listens on a TCP port of this machine, as far as the caller may see it. */

@@ -25,7 +25,7 @@ describe('the process table', () => {
     const { port } = server.address() as { port: number };
     expect(portOwner(port)?.pid).toBe(process.pid);
     server.close();
-    expect(memoryOf(process.pid)).toBeGreaterThan(10_000_000);
+    expect(memoryOf([process.pid]).get(process.pid)).toBeGreaterThan(10_000_000);
   });
 });
 

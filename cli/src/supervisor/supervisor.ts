@@ -71,7 +71,9 @@ export function superviseFleet(processes: readonly FleetProcess[], site: LaunchS
     status,
     async measured() {
       await Promise.all([...tended.values()].map((one) => one.look()));
-      return status().map((one) => (one.pid === undefined ? one : { ...one, memory: memoryOf(one.pid) }));
+      const statuses = status();
+      const memory = memoryOf(statuses.flatMap(({ pid }) => pid ?? []));
+      return statuses.map((one) => (one.pid === undefined ? one : { ...one, memory: memory.get(one.pid) ?? 0 }));
     },
     named(name) {
       const found = tended.get(name);

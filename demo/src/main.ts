@@ -64,7 +64,7 @@ const around = { config, client, tracker, setUp: prepared, kill: options.kill, s
 
 const notes: ReleaseNote[] =
   options.input === undefined
-    ? readReleaseNotes(config.changelogs, 700)
+    ? readReleaseNotes(config.changelogs, 450)
     : [{ package: basename(options.input), version: 'your text', text: readFileSync(options.input, 'utf8') }];
 const runs: { -readonly [Key in keyof DemoOutcome['runs'][number]]: DemoOutcome['runs'][number][Key] }[] = [];
 const perform = async (note: ReleaseNote, locked: boolean) => {

@@ -45,7 +45,7 @@ export interface AuditLine {
 export async function reportRun(client: RestClient, instanceId: string, input: string): Promise<RunReport> {
   const instance = await client.get(`/v1/instances/${instanceId}`);
   const tasks = await client.list(`/v1/instances/${instanceId}/tasks`, 'tasks');
-  const compensations = await client.list(`/v1/instances/${instanceId}/compensations`, 'compensations');
+  const { compensations = [] } = await client.get(`/v1/instances/${instanceId}/compensations`);
   const verdict = tasks.findLast((task) => task['stepKind'] === 'validation' && task['output'] !== undefined);
   const answer = tasks.findLast((task) => task['stepKind'] === 'agent' && task['output'] !== undefined);
   return {
@@ -70,7 +70,7 @@ export async function reportRun(client: RestClient, instanceId: string, input: s
       durationMs: Math.round(Number.parseFloat(text(task['duration']) || '0') * 1000),
       error: text(task['errorReason']),
     })),
-    compensations: compensations.map((undo) => ({
+    compensations: (compensations as Json[]).map((undo) => ({
       stepId: text(undo['stepId']),
       status: word(undo['status'], 'COMPENSATION_STATUS_'),
       attempts: Number(undo['attempts'] ?? 0),

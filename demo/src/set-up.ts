@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Json, RestClient } from './rest-client.ts';
@@ -19,17 +20,25 @@ const answerSchema = {
   additionalProperties: false,
   required: ['summary', 'severity', 'cves'],
   properties: {
-    summary: { type: 'string', maxLength: 600 },
+    summary: { type: 'string', maxLength: 300 },
     severity: { type: 'string', enum: ['low', 'medium', 'high', 'critical'] },
     cves: { type: 'array', maxItems: 20, items: { type: 'string', maxLength: 20 } },
   },
 };
 
-const systemPrompt = [
-  'You read changelog entries of software packages.',
-  'Answer with JSON: "summary" says in one or two plain sentences, with the name of the package, what changed and why it matters;',
-  '"severity" is low, medium, high or critical; "cves" lists the CVE ids that the entry names, and nothing else.',
-].join(' ');
+/** Two examples teach a small model the shape; a rule below catches it when it only repeats them. */
+const systemPrompt = `You turn changelog entries into JSON. "cves" lists the CVE ids of the entry, "summary" is one plain sentence that names the package, "severity" is low, medium, high or critical.
+
+Package: curl
+Entry:
+* Rebuild with the new compiler.
+* Update the Dutch translation.
+Answer: {"cves":[],"summary":"The release of curl was rebuilt with the new compiler and its Dutch translation is updated.","severity":"low"}
+
+Package: expat
+Entry:
+* Fix CVE-2022-25235: malformed input can crash the parser.
+Answer: {"cves":["CVE-2022-25235"],"summary":"The release of expat fixes a crash of the parser on malformed input.","severity":"high"}`;
 
 const rules = [
   {
@@ -57,9 +66,9 @@ const rules = [
     weight: 0.5,
   },
   {
-    name: 'release-watch: no boilerplate',
+    name: 'release-watch: does not repeat the examples',
     ruleType: 'RULE_TYPE_REGEX',
-    configuration: { pattern: 'as an ai|lorem ipsum|changelog entry:', mustMatch: false, flags: 'i' },
+    configuration: { pattern: 'dutch translation|expat|curl|malformed input', mustMatch: false, flags: 'i' },
     weight: 0.5,
   },
 ] as const;
@@ -149,7 +158,7 @@ async function haveAgent(client: RestClient, create: Create, model: ModelChoice)
     ...model,
     systemPrompt,
     outputSchema: answerSchema,
-    parameters: { temperature: 0, maxTokens: 220, seed: '7' },
+    parameters: { temperature: 0, maxTokens: 160, seed: '7' },
     limits: { timeout: '110s', maxAttempts: 3 },
   };
   const [known] = await client.list('/v1/agents?slug=release-summariser', 'agents');
@@ -170,7 +179,7 @@ async function haveWorkflow(client: RestClient, create: Create): Promise<string>
     known === undefined
       ? await create('/v1/workflows', { name: 'Release watch', slug: 'release-watch', definition })
       : await client.patch(`/v1/workflows/${idOf(known)}`, { definition });
-  await client.post(`/v1/workflows/${idOf(draft)}:activate`, {}, '');
+  await client.post(`/v1/workflows/${idOf(draft)}:activate`, {}, randomUUID());
   return idOf(draft);
 }
 

@@ -4,11 +4,14 @@ import { agentExecution } from './agent-execution/benchmark.ts';
 import type { Benchmark, Report, Surroundings } from './benchmark.ts';
 import { readBenchConfig } from './config.ts';
 import { type BenchFleet, startBenchFleet } from './fleet/bench-fleet.ts';
+import { idle } from './idle.ts';
 import { outbox } from './outbox/benchmark.ts';
 import { printed } from './report.ts';
+import { start } from './start.ts';
+import { workflowRuns } from './workflow-runs/benchmark.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
-const benchmarks: readonly Benchmark[] = [outbox, agentExecution];
+const benchmarks: readonly Benchmark[] = [outbox, idle, agentExecution, workflowRuns, start];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -3,10 +3,10 @@ import type { BenchFleet } from '../fleet/bench-fleet.ts';
 import { openCallers, request } from '../fleet/rest.ts';
 import { closedLoop, type Load } from '../measure/closed-loop.ts';
 import { hotSpots } from '../measure/hot-spots.ts';
+import { cpuTable, type Measured } from '../measure/measured.ts';
 import { cpuBetween, usageOf } from '../measure/process-usage.ts';
 import { alternate, ratios } from '../measure/rounds.ts';
-import { medianOf } from '../measure/statistics.ts';
-import { shown, shownSpread } from '../report.ts';
+import { shownSpread } from '../report.ts';
 import { type BareProgram, startBareProgram } from './bare-program.ts';
 
 const rounds = 3;
@@ -14,12 +14,6 @@ const secondsEach = 4;
 const warmUpSeconds = 2;
 const concurrencies = [1, 16, 64];
 const prompt = 'Is all well?';
-
-/** One measurement: what callers saw, and what each process spent on it. */
-interface Measured {
-  readonly load: Load;
-  readonly cpuMs: Readonly<Record<string, number>>;
-}
 
 export const agentExecution: Benchmark = {
   name: 'agent-execution',
@@ -140,7 +134,12 @@ function report(found: readonly [number, Record<string, Measured[]>][], profiled
     tables: [
       { title: 'flotilla over bare', columns: ['', 'rate', 'p50', 'p99'], rows: compared },
       { title: 'median of the rounds (least to most)', columns: ['', 'req/s', 'p50 ms', 'p99 ms', 'failures'], rows },
-      cpuTable(found),
+      cpuTable(
+        'processor ms per execution',
+        found.map(([concurrency, measured]) =>
+          Object.fromEntries(Object.entries(measured).map(([side, each]) => [`${side} ${concurrency}`, each])),
+        ),
+      ),
       ...profiled,
     ],
     notes: [
@@ -149,23 +148,4 @@ function report(found: readonly [number, Record<string, Measured[]>][], profiled
       ...(failure?.load.failure === undefined ? [] : [`first failure: ${failure.load.failure}`]),
     ],
   };
-}
-
-/** Processor milliseconds per execution in each process that has a share. */
-function cpuTable(found: readonly [number, Record<string, Measured[]>][]): Table {
-  const columns = found.flatMap(([concurrency]) => [`flotilla ${concurrency}`, `bare ${concurrency}`]);
-  const names = [...new Set(found.flatMap(([, { flotilla = [] }]) => Object.keys(flotilla[0]?.cpuMs ?? {})))];
-  const perExecution = (measured: readonly Measured[] | undefined, name: string) =>
-    medianOf((measured ?? []).map(({ load, cpuMs }) => (cpuMs[name] ?? 0) / Math.max(1, load.count)));
-  const rows = names.map((name) => ({
-    name,
-    figures: found.flatMap(([, { flotilla, bare }]) => [perExecution(flotilla, name), perExecution(bare, name)]),
-  }));
-  const busy = rows.filter(({ figures }) => figures.some((figure) => figure >= 0.02));
-  const total = columns.map((_, column) => rows.reduce((sum, { figures }) => sum + (figures[column] ?? 0), 0));
-  const shownRows = [...busy, { name: 'all', figures: total }].map(({ name, figures }) => [
-    name,
-    ...figures.map(shown),
-  ]);
-  return { title: 'processor ms per execution', columns: ['process', ...columns], rows: shownRows };
 }

@@ -1,4 +1,4 @@
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 
 /** A JSON object as the gateway sends it. */
 export type Json = Record<string, unknown>;
@@ -9,6 +9,8 @@ const timeoutMs = 60_000;
 export interface Callers {
   /** Asks on the connection of this caller. @throws Error when the status is not 200 */
   post(caller: number, path: string, body: string): Promise<string>;
+  /** Reads an event stream to its end. */
+  stream(caller: number, path: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -17,16 +19,23 @@ export function openCallers(url: string, concurrency: number, headers: Readonly<
     { length: concurrency },
     () => new Client(url, { pipelining: 1, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }),
   );
+  const clientOf = (caller: number): Client => {
+    const client = clients[caller];
+    if (client === undefined) throw new Error(`There is no caller ${caller}.`);
+    return client;
+  };
+  const textOf = async (path: string, { statusCode, body }: Dispatcher.ResponseData): Promise<string> => {
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(`${path} answered ${statusCode}: ${text.slice(0, 300)}`);
+    return text;
+  };
   const sent = { ...headers, 'content-type': 'application/json' };
+  const streamed = { ...headers, accept: 'text/event-stream' };
   return {
-    async post(caller, path, body) {
-      const client = clients[caller];
-      if (client === undefined) throw new Error(`There is no caller ${caller}.`);
-      const answer = await client.request({ method: 'POST', path, body, headers: sent });
-      const text = await answer.body.text();
-      if (answer.statusCode !== 200) throw new Error(`${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
-      return text;
-    },
+    post: async (caller, path, body) =>
+      textOf(path, await clientOf(caller).request({ method: 'POST', path, body, headers: sent })),
+    stream: async (caller, path) =>
+      textOf(path, await clientOf(caller).request({ method: 'GET', path, headers: streamed })),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
     },

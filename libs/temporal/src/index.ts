@@ -1,4 +1,4 @@
-export { type AttemptInfo, runAttempt } from './attempt.ts';
+export { type AttemptInfo, type AttemptOptions, runAttempt } from './attempt.ts';
 export { createTemporalClient, type TemporalClient, type TemporalClientOptions } from './client.ts';
 export { createEncryptionCodec } from './encryption-codec.ts';
 export { createTemporalWorker, type TemporalWorker, type TemporalWorkerOptions } from './worker.ts';

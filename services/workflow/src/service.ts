@@ -8,13 +8,14 @@ import { type Component, createServiceKit, type KitOptions, type Service } from 
 import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
 import { createDefinitions } from './commands/definitions.ts';
 import { createDrivers } from './commands/drivers.ts';
-import { createWakeups } from './commands/wakeups.ts';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
 import { instances } from './grpc/instances.ts';
 import { workflows } from './grpc/workflows.ts';
+import { createMeters } from './metrics.ts';
+import { createWakeups } from './queries/wakeups.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
 import { createActivities } from './temporal/activities.ts';
@@ -40,6 +41,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     ownToken,
     tokenForGrant: (grantId: string) => tokens.forGrant(grantId),
     quickUndoAttempts: config.quickUndoAttempts,
+    meters: createMeters(kit.metrics),
   };
   const worker = createTemporalWorker({
     address,

@@ -117,6 +117,15 @@ test('a server that is unwell is asked again under the same key', async () => {
   expect(fleet.tracker.counts().opened - before.opened).toBe(1);
 });
 
+test('an undo that is refused for a while is tried again, whatever the refusal', async () => {
+  await fleet.tracker.mood({ on: 'publish', action: 'refuse', status: 409 });
+  await fleet.tracker.mood({ on: 'undo', action: 'refuse', status: 409, times: 2 });
+  const id = await fleet.start(await fleet.activate());
+  expect(await fleet.ended(id)).toMatchObject({ compensation: CompensationState.COMPLETE });
+  const { compensations } = await fleet.instances.listCompensations({ instanceId: id });
+  expect(compensations.map(({ stepId, attempts }) => `${stepId} ${attempts}`)).toEqual(['publish 3', 'open 1']);
+});
+
 test('an undo that stays refused is stuck, the rest is undone, and it is tried on', async () => {
   fleet.neighbours.script.send = async () => {
     throw new Error('out of order');

@@ -1,12 +1,12 @@
-import { type AppError, retryable } from '@flotilla/errors';
+import { AppError, retryable } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
 import { findInstance } from '../db/instance-repository.ts';
 import { hasEntry } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
-import type { Action } from '../domain/interpret.ts';
+import { type Action, MAX_STEP_BYTES } from '../domain/interpret.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
-import type { JsonObject } from '../domain/json.ts';
+import { type JsonObject, sizeOf } from '../domain/json.ts';
 import { advance, moveOn } from './advance.ts';
 import {
   type Assignment,
@@ -51,17 +51,26 @@ export async function performStep(
 
   if (claimed.cancelled) return fail(cancelled);
   if (claimed.task.attempts > claimed.task.maxAttempts + MAX_LOST_ATTEMPTS) return fail(lost);
+  const startedAt = performance.now();
+  const count = (outcome: 'done' | 'failed' | 'again') =>
+    performing.meters.attempt('step', claimed.task.stepKind, outcome, (performance.now() - startedAt) / 1000);
+  let facts: JsonObject;
   try {
-    const facts = await attempt(performing, work, claimed, control);
-    return await settle({ kind: 'step_completed', ...at, facts });
+    facts = boundedFacts(await attempt(performing, work, claimed, control));
   } catch (failure) {
-    if (control.isShutdown()) throw failure;
-    if (control.signal.aborted) return fail(cancelled);
+    if (control.wasCancelled()) return fail(cancelled);
+    if (control.signal.aborted) throw failure;
     const known = stepError(failure);
-    if (isFinal(known.error, claimed.task)) return fail(known);
-    await db.inTenant(scope, (tx) => countTaskFailure(tx, claimed.task.id, known));
+    if (isFinal(known.error, claimed.task)) {
+      count('failed');
+      return fail(known);
+    }
+    count('again');
+    await db.inTenant(scope, (tx) => countTaskFailure(tx, claimed.task.id, work.claim, known));
     throw failure;
   }
+  count('done');
+  return settle({ kind: 'step_completed', ...at, facts });
 }
 
 const cancelled = { reason: 'CANCELLED', message: 'The run was cancelled while the step was under way.' };
@@ -140,6 +149,16 @@ export async function abandonStep(
       ...cancelled,
     });
   });
+}
+
+/** The journal is read as a whole for every move of the run. */
+function boundedFacts(facts: JsonObject): JsonObject {
+  if (sizeOf(facts) <= MAX_STEP_BYTES) return facts;
+  throw new AppError(
+    'failed_precondition',
+    'STEP_OUTPUT_TOO_LARGE',
+    `A step may leave at most ${MAX_STEP_BYTES} bytes.`,
+  );
 }
 
 function isFinal(error: AppError, task: Task): boolean {

@@ -35,16 +35,21 @@ export async function performUndo(
   const { undo } = claimed;
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleUndo(performing, tx, work, outcome));
   const at = { stepId: work.stepId, visit: work.visit, attempts: undo.attempts };
+  const startedAt = performance.now();
+  const count = (outcome: 'done' | 'failed' | 'again') =>
+    performing.meters.attempt('undo', undo.stepKind, outcome, (performance.now() - startedAt) / 1000);
   try {
     await attempt(performing, work, claimed, control);
   } catch (failure) {
-    if (control.isShutdown()) throw failure;
+    if (control.signal.aborted) throw failure;
     const known = stepError(failure);
     const isStuck = work.pace === 'quick' && undo.failures + 1 >= performing.quickUndoAttempts;
+    count(isStuck ? 'failed' : 'again');
     if (isStuck) return settle({ kind: 'undo_failed', ...at, reason: known.reason, message: known.message });
-    await db.inTenant(scope, (tx) => countCompensationFailure(tx, undo.id, known));
+    await db.inTenant(scope, (tx) => countCompensationFailure(tx, undo.id, work.claim, known));
     throw failure;
   }
+  count('done');
   return settle({ kind: 'undo_completed', ...at });
 }
 

@@ -3,6 +3,7 @@ import { withTraceparent } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Schema } from '../db/schema.ts';
 import type { StepError } from '../domain/journal.ts';
+import type { Meters } from '../metrics.ts';
 import type { Attempt, Performers } from '../steps/performer.ts';
 import type { Moving } from './advance.ts';
 
@@ -15,6 +16,7 @@ export interface Performing extends Moving {
   /** This service's own principal on a tenant's data. */
   readonly ownToken: (tenantId: string) => Promise<string>;
   readonly quickUndoAttempts: number;
+  readonly meters: Meters;
 }
 
 /** Something that a driver was told to do, and the attempt at it. */
@@ -31,9 +33,10 @@ export interface Assignment {
 
 /** How a driver tells what becomes of the attempt. */
 export interface Control {
+  /** Aborted when the run is cancelled, and also when the attempt is none any more: the process goes down, or another one has it. */
   readonly signal: AbortSignal;
-  /** The process goes down; another one then takes the assignment. */
-  isShutdown(): boolean;
+  /** Whether it is the run that was cancelled. */
+  wasCancelled(): boolean;
 }
 
 /** A driver writes as the service; whom the run acts for is said by the principal of its calls. */

@@ -103,15 +103,18 @@ export async function claimCompensation(tx: Tx<Schema>, id: string, claim: numbe
     .execute();
 }
 
+/** Counts only where the attempt still is the newest one. */
 export async function countCompensationFailure(
   tx: Tx<Schema>,
   id: string,
+  claim: number,
   error: { readonly reason: string; readonly message: string },
 ): Promise<void> {
   await tx
     .updateTable('saga_compensations')
     .set({ failures: sql<number>`failures + 1`, error_reason: error.reason, error_message: error.message })
     .where('id', '=', id)
+    .where('claim', '=', claim)
     .execute();
 }
 

@@ -97,15 +97,18 @@ export async function claimTask(tx: Tx<Schema>, taskId: string, claim: number): 
   await tx.updateTable('tasks').set({ claim, attempts: sql<number>`attempts + 1` }).where('id', '=', taskId).execute();
 }
 
+/** Counts only where the attempt still is the newest one. */
 export async function countTaskFailure(
   tx: Tx<Schema>,
   taskId: string,
+  claim: number,
   error: { readonly reason: string; readonly message: string },
 ): Promise<void> {
   await tx
     .updateTable('tasks')
     .set({ failures: sql<number>`failures + 1`, error_reason: error.reason, error_message: error.message })
     .where('id', '=', taskId)
+    .where('claim', '=', claim)
     .execute();
 }
 

@@ -8,12 +8,13 @@ import type { Moving } from '../commands/advance.ts';
 import { cancelInstance } from '../commands/cancel-instance.ts';
 import type { Drivers } from '../commands/drivers.ts';
 import { startInstance } from '../commands/start-instance.ts';
-import type { Wakeups } from '../commands/wakeups.ts';
 import type { Schema } from '../db/schema.ts';
 import { fromInstanceStatus, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
+import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
+import { getWorkflow } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
 
 /** What answering for runs needs from outside. */
@@ -32,6 +33,7 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
     async startInstance({ workflowId, input = {} }, call) {
       const startedBy = actorId(call);
       const id = running.newId();
+      await db.read(call, (tx) => getWorkflow(tx, workflowId)); // before a grant is made for nothing
       const grantId = await grantFor(running, call, id);
       const { traceparent } = call;
       const started = await db.write(call, async (tx) =>

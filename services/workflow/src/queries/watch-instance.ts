@@ -1,12 +1,12 @@
 import { AppError } from '@flotilla/errors';
 import type { Database, ReadCall } from '@flotilla/postgres';
-import type { Wakeups } from '../commands/wakeups.ts';
 import { findInstance, type Instance } from '../db/instance-repository.ts';
 import { readJournal } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
 import { applyEntry, emptyState, endsRun, type RunState } from '../domain/run-state.ts';
+import type { Wakeups } from './wakeups.ts';
 
 /** An entry in its place, and the run as it was after it. */
 export interface Update {

@@ -1,3 +1,4 @@
+import type { AppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
 import { type AttemptInfo, runAttempt } from '@flotilla/temporal';
 import { advance } from '../commands/advance.ts';
@@ -11,10 +12,15 @@ function claimOf(epoch: number, attempt: number, pace: 'quick' | 'slow' = 'quick
   return (epoch - 1) * 10_000_000 + (pace === 'slow' ? 1_000_000 : 0) + attempt;
 }
 
+/** Whatever else goes wrong, the driver comes back: what ends a step or makes an undo stuck is in the journal, not in Temporal. */
+function isFinal({ reason }: AppError): boolean {
+  return reason === 'STALE_DRIVER' || reason === 'INSTANCE_NOT_FOUND';
+}
+
 /** The work of the Temporal driver. `moved` is told after each change of a run. */
 export function createActivities(performing: Performing, log: Logger, moved: (instanceId: string) => void): Activities {
   const run = <T>(instanceId: string, work: (info: AttemptInfo) => Promise<T>): Promise<T> =>
-    runAttempt(log, work).finally(() => moved(instanceId));
+    runAttempt({ log, isFinal }, work).finally(() => moved(instanceId));
   return {
     advance: (reference) =>
       run(reference.instanceId, () =>

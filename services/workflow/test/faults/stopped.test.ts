@@ -44,7 +44,7 @@ test('a driver that was stopped while another took over writes nothing when it w
 
   const successor = await start();
   const second = await around.as(successor.address);
-  expect(await verbs(second, around).ended(id, 60_000)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  expect(await verbs(second, around).ended(id, 120_000)).toMatchObject({ status: InstanceStatus.COMPLETED });
   const journal = () =>
     database.query<{ seq: number; kind: string; step_id: string }>(
       `select seq, kind, step_id from workflow_journal where instance_id = '${id}' order by seq`,
@@ -61,6 +61,32 @@ test('a driver that was stopped while another took over writes nothing when it w
   expect(await journal()).toEqual(written);
   expect(written.filter(({ kind, step_id }) => kind === 'step_completed' && step_id === 'summarise')).toHaveLength(1);
   expect(around.tracker.counts()).toMatchObject({ opened: 2, duplicates: 0, orphans: 0 });
+  await sleeper.end();
+  first.close();
+  second.close();
+});
+
+test('a process that is asked to stop in the middle of a step leaves the step to another', async () => {
+  const { neighbours } = around;
+  const leaving = await start();
+  const well = wellScript();
+  let asked = 0;
+  neighbours.script = {
+    ...well,
+    execute: (prompt, call) => {
+      asked += 1;
+      if (asked > 1) return well.execute(prompt, call);
+      return new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)));
+    },
+  };
+  const first = await around.as(leaving.address);
+  const run = verbs(first, around);
+  const id = await run.start(await run.activate());
+  await eventually(() => asked === 1);
+  leaving.kill('SIGTERM');
+  const successor = await start();
+  const second = await around.as(successor.address);
+  expect(await verbs(second, around).ended(id, 120_000)).toMatchObject({ status: InstanceStatus.COMPLETED });
   first.close();
   second.close();
 });

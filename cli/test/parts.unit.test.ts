@@ -80,10 +80,16 @@ describe('running a command', () => {
     expect(lines.toSorted()).toEqual(['one', 'three', 'two']);
   });
 
-  test('ends it and its children when the time is over', async () => {
-    const result = await runCommand('sh', ['-c', 'sleep 60 & echo $!; wait'], { ...options, timeoutMs: 300 });
-    expect(result).toMatchObject({ code: 124, timedOut: true });
-    expect(identify(Number(result.output))).toBeUndefined();
+  test('ends it and its children when the time is over', { timeout: 30_000 }, async () => {
+    const told: string[] = [];
+    const running = runCommand('sh', ['-c', 'sleep 60 & echo $!; wait'], {
+      ...options,
+      timeoutMs: 2_000,
+      onLine: (line) => told.push(line),
+    });
+    expect(await running).toMatchObject({ code: 124, timedOut: true });
+    expect(told).toHaveLength(1);
+    await expect.poll(() => identify(Number(told[0]))).toBeUndefined();
   });
 
   test('a command that is not there is an error, not a crash', async () => {

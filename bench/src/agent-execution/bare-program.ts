@@ -17,7 +17,7 @@ export interface BareProgram {
 }
 
 // As many as a service opens.
-const maxConnections = 20;
+const maxConnections = 10;
 
 export async function startBareProgram(config: BenchConfig, fleet: BenchFleet): Promise<BareProgram> {
   const migrations = join(config.workspace, 'services/llm-agent/src/db/migrations');

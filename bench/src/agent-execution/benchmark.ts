@@ -95,7 +95,7 @@ async function profiles({ scale }: Surroundings, fleet: BenchFleet, agentId: str
       });
       tables.push({
         title: `where ${name} spends its time (16 callers)`,
-        columns: ['package or file', 'share %'],
+        columns: ['package', 'share %'],
         rows,
       });
     }

@@ -1,10 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  readonly callFrame: {
+    readonly functionName: string;
+    readonly url: string;
+    readonly lineNumber: number;
+    readonly columnNumber: number;
+  };
 }
 
 interface Profile {
@@ -16,7 +22,7 @@ interface Profile {
 const inspectorUrl = 'http://127.0.0.1:9229/json/list';
 const timeoutMs = 10_000;
 
-/** Where a running Node process spends its time while `work` goes on: shares of its busy time by package or source file. */
+/** Where a running Node process spends its time while `work` goes on: shares of its busy time by package, library or service. */
 export async function hotSpots(
   pid: number,
   work: () => Promise<void>,
@@ -57,33 +63,28 @@ function shares({ nodes, samples, timeDeltas }: Profile): (readonly [string, num
     .slice(0, 25);
 }
 
-/** Bundles say in comments which file each region came from. */
+/** Names the package, library or service that a function of a bundle came from, by the bundle's source map. */
 function createPlaces(): (node: ProfileNode) => string {
-  const regions = new Map<string, readonly string[]>();
-  const regionsOf = (file: string): readonly string[] => {
-    const known = regions.get(file);
-    if (known !== undefined) return known;
-    let current = file;
-    const lines = readFileSync(file, 'utf8')
-      .split('\n')
-      .map((line) => {
-        if (line.startsWith('//#region ')) current = packageOf(line.slice('//#region '.length));
-        return current;
-      });
-    regions.set(file, lines);
-    return lines;
+  const maps = new Map<string, SourceMap | undefined>();
+  const mapOf = (file: string): SourceMap | undefined => {
+    if (!maps.has(file)) {
+      const map = `${file}.map`;
+      maps.set(file, existsSync(map) ? new SourceMap(JSON.parse(readFileSync(map, 'utf8'))) : undefined);
+    }
+    return maps.get(file);
   };
-  return ({ callFrame: { functionName, url, lineNumber } }) => {
-    if (url === '') return functionName === '' ? '(native)' : functionName.startsWith('(') ? functionName : '(native)';
-    if (url.startsWith('node:')) return url;
+  return ({ callFrame: { functionName, url, lineNumber, columnNumber } }) => {
+    if (url === '') return functionName.startsWith('(') ? functionName : '(native)';
+    if (url.startsWith('node:')) return 'Node.js';
     const file = url.startsWith('file:') ? fileURLToPath(url) : url;
-    return file.endsWith('dist/main.js') ? (regionsOf(file)[lineNumber] ?? file) : packageOf(file);
+    const entry = mapOf(file)?.findEntry(lineNumber, columnNumber);
+    return packageOf(entry !== undefined && 'originalSource' in entry ? entry.originalSource : file);
   };
 }
 
 function packageOf(path: string): string {
-  const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
-  return inPackage ?? path.replace(/^(?:\.\.\/)+/, '');
+  const installed = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+  return installed ?? /((?:libs|services)\/[^/]+|src)\//.exec(path)?.[1] ?? path;
 }
 
 interface Session {

@@ -1,6 +1,6 @@
 // node deploy/write-compose-env.ts
 // Makes the secrets of a fleet in containers, once, and writes them to .env, where Compose looks for them. Without Node:
-// docker run --rm -u "$(id -u)" -v "$PWD:/work" -w /work node:24 node deploy/write-compose-env.ts
+// docker run --rm -u "$(id -u)" -v "$PWD:/flotilla" -w /flotilla node:24 node deploy/write-compose-env.ts
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderCompose } from './compose.ts';

@@ -105,10 +105,10 @@ install_root() {
     "$suite" - < /dev/null | tar -x -C "$build/rootfs" --exclude='./dev/*' --no-same-owner --delay-directory-restore
   chmod -R u+rwX,u-s,g-s "$build/rootfs"
   rm -rf "$extra" "$build/certificates.tar"
-  chroot_free_versions > "$build/versions.txt"
+  installed_versions > "$build/versions.txt"
 }
 
-chroot_free_versions() {
+installed_versions() {
   awk '/^Package:/ { name = $2 } /^Version:/ { print name, $2 }' "$build/rootfs/var/lib/dpkg/status"
 }
 

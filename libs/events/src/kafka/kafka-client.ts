@@ -37,3 +37,16 @@ export async function settledWithin(ms: number, work: Promise<unknown>): Promise
   await Promise.race([work.catch(() => {}), late]);
   clearTimeout(timer);
 }
+
+/** The result, or an error when it takes longer: KafkaJS can lose the answer to a request together with a connection. */
+export async function answeredWithin<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not answer in ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

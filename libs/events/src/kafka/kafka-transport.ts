@@ -1,7 +1,13 @@
 import type { Metrics } from '@flotilla/observability';
 import type { Admin, Kafka } from 'kafkajs';
 import type { Lag, Subscription, SubscriptionOptions, Transport } from '../transport.ts';
-import { brokerUnavailable, createKafkaClient, type KafkaOptions, settledWithin } from './kafka-client.ts';
+import {
+  answeredWithin,
+  brokerUnavailable,
+  createKafkaClient,
+  type KafkaOptions,
+  settledWithin,
+} from './kafka-client.ts';
 import { createPublisher } from './publisher.ts';
 import { subscribe } from './subscription.ts';
 
@@ -108,7 +114,7 @@ function sharedAdmin(kafka: Kafka) {
       current ??= connect();
       const connecting = current;
       try {
-        return await work(await connecting);
+        return await answeredWithin(15_000, 'the broker', connecting.then(work));
       } catch (error) {
         if (current === connecting) current = undefined;
         void connecting.then((admin) => admin.disconnect()).catch(() => {});

@@ -1,6 +1,6 @@
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import type { OutgoingRecord } from '../transport.ts';
-import { brokerUnavailable, settledWithin } from './kafka-client.ts';
+import { answeredWithin, brokerUnavailable, settledWithin } from './kafka-client.ts';
 
 /** Publishes batches, one after the other. */
 export interface Publisher {
@@ -31,9 +31,9 @@ export function createPublisher(kafka: Kafka): Publisher {
     current ??= connect();
     const connecting = current;
     try {
-      const producer = await connecting;
+      const producer = await answeredWithin(30_000, 'the broker', connecting);
       const byTopic = Map.groupBy(batch, ({ topic }) => topic);
-      await producer.sendBatch({
+      const sending = producer.sendBatch({
         acks: -1,
         timeout: 10_000,
         topicMessages: [...byTopic].map(([topic, records]) => ({
@@ -41,6 +41,7 @@ export function createPublisher(kafka: Kafka): Publisher {
           messages: records.map(({ key, value, headers }) => ({ key, value: Buffer.from(value), headers })),
         })),
       });
+      await answeredWithin(60_000, 'the broker', sending);
     } catch (error) {
       current = undefined;
       void connecting.then((producer) => producer.disconnect()).catch(() => {});

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@flotilla/observability';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { IncomingRecord, Subscription, SubscriptionOptions } from '../transport.ts';
-import { settledWithin } from './kafka-client.ts';
+import { answeredWithin, settledWithin } from './kafka-client.ts';
 
 interface SubscriptionSurroundings {
   readonly kafka: Kafka;
@@ -55,18 +55,24 @@ interface Member {
   readonly joined: Promise<void>;
   /** Resolves with what went wrong. */
   readonly ended: Promise<unknown>;
-  /** When something was last fetched or handled. */
-  lastProgressAt(): number;
+  /**
+   * How long nothing has moved that should have. Joining takes as long as a dead member is still believed alive:
+   * whoever gave up earlier would leave one more dead member each time.
+   */
+  silentMs(): number;
   madeProgress(): boolean;
   stop(graceMs: number): Promise<void>;
 }
+
+const sessionMs = 10_000;
+const rebalanceMs = 20_000;
 
 function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: AbortSignal): Member {
   const consumer = kafka.consumer({
     groupId: options.group,
     allowAutoTopicCreation: false,
-    sessionTimeout: 10_000,
-    rebalanceTimeout: 20_000,
+    sessionTimeout: sessionMs,
+    rebalanceTimeout: rebalanceMs,
     heartbeatInterval: 3_000,
     metadataMaxAge: 60_000,
     // A long poll occupies the connection; commits and heartbeats wait behind it.
@@ -79,6 +85,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
   });
   const joined = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<unknown>();
+  let joining = true;
   let lastProgressAt = performance.now();
   let progressed = false;
   const busy = new Set<Promise<void>>();
@@ -86,12 +93,18 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     lastProgressAt = performance.now();
     progressed = true;
   };
-  consumer.on('consumer.group_join', () => {
+  const setJoining = (value: boolean) => {
+    joining = value;
     lastProgressAt = performance.now();
+  };
+  consumer.on('consumer.group_join', () => {
+    setJoining(false);
     joined.resolve();
   });
+  consumer.on('consumer.rebalancing', () => setJoining(true));
   consumer.on('consumer.crash', ({ payload }) => ended.resolve(payload.error));
-  consumer.on('consumer.disconnect', () => ended.resolve(new Error('disconnected')));
+  // Also comes right before a crash, which tells more.
+  consumer.on('consumer.disconnect', () => setTimeout(() => ended.resolve(new Error('disconnected')), 100));
 
   const eachBatch = async (payload: EachBatchPayload) => {
     const work = handleBatch(options, payload, stopping, progress);
@@ -106,7 +119,7 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
   return {
     joined: joined.promise,
     ended: ended.promise,
-    lastProgressAt: () => (busy.size > 0 ? performance.now() : lastProgressAt),
+    silentMs: () => (busy.size > 0 ? 0 : performance.now() - lastProgressAt - (joining ? sessionMs + rebalanceMs : 0)),
     madeProgress: () => progressed,
     async stop(graceMs) {
       const until = performance.now() + graceMs;
@@ -131,6 +144,9 @@ async function run(
   });
 }
 
+// A handler may take long, these may not: whoever waits for one looks busy to the watchdog.
+const answerMs = 20_000;
+
 async function handleBatch(
   options: SubscriptionOptions,
   { batch, heartbeat, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload,
@@ -138,7 +154,8 @@ async function handleBatch(
   progress: () => void,
 ): Promise<void> {
   const { topic, partition } = batch;
-  const control = { signal: stopping, heartbeat };
+  const beat = () => answeredWithin(answerMs, 'the heartbeat', heartbeat());
+  const control = { signal: stopping, heartbeat: beat };
   const size = options.maxRecords ?? 100;
   for (let at = 0; at < batch.messages.length; at += size) {
     if (stopping.aborted || !isRunning() || isStale()) return;
@@ -151,11 +168,12 @@ async function handleBatch(
     if (last !== undefined) {
       resolveOffset(last.offset);
       const offset = String(BigInt(last.offset) + 1n);
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+      const committing = commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+      await answeredWithin(answerMs, 'the commit of offsets', committing);
       progress();
     }
     if (done < messages.length) return;
-    await heartbeat();
+    await beat();
   }
 }
 
@@ -198,7 +216,7 @@ async function stuck(
   for (;;) {
     await delay(watchdogMs, undefined, { signal, ref: false }).catch(() => {});
     if (signal.aborted) return new Error('ended');
-    const idle = performance.now() - member.lastProgressAt() > watchdogMs;
-    if (idle && (await waiting().catch(() => 0n)) > 0n) return new Error('records wait and nothing moves');
+    if (member.silentMs() > watchdogMs && (await waiting().catch(() => 0n)) > 0n)
+      return new Error('records wait and nothing moves');
   }
 }

@@ -45,10 +45,20 @@ const end = '<!-- environment: end -->';
 export function replaceEnvironmentTable(readme: string, build: (read: EnvironmentReader) => unknown): string {
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`The README needs the lines "${start}" and "${end}".`);
-  const rows = describeEnvironment(build).map(
-    ({ name, kind, description, required, default: fallback }) =>
-      `| \`${name}\` | ${kind} | ${required ? 'required' : fallback === undefined ? '' : `\`${fallback}\``} | ${description} |`,
-  );
-  const table = ['| variable | kind | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const rows = describeEnvironment(build).map(({ name, kind, description, required, default: fallback }) => [
+    `\`${name}\``,
+    kind,
+    required ? 'required' : fallback === undefined ? '' : `\`${fallback}\``,
+    description,
+  ]);
+  const table = alignedTable(['variable', 'kind', 'default', 'meaning'], rows);
   return `${readme.slice(0, from + start.length)}\n${table}\n${readme.slice(to)}`;
+}
+
+/** As formatters write it, so that they leave it alone. */
+function alignedTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }

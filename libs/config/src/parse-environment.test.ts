@@ -56,7 +56,7 @@ test('the same function describes the variables, without defaults of secrets', (
     '# A\n<!-- environment: generated -->\nold\n<!-- environment: end -->\nrest\n',
     build,
   );
-  expect(readme).toContain('| `PORT` | whole number | `7000` | Listens here. |');
+  expect(readme).toMatch(/^\| `PORT` +\| whole number +\| `7000` +\| Listens here\. +\|$/m);
   expect(readme).not.toContain('old');
   expect(replaceEnvironmentTable(readme, build)).toBe(readme);
 });

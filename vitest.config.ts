@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{libs,services,deploy,cli,demo,proto,lint,scaffold}/**/src/**/*.test.ts', '{deploy,cli}/**/*.unit.test.ts'],
+          include: ['{libs,services,deploy,cli,demo,bench,proto,lint,scaffold}/**/src/**/*.test.ts', '{deploy,cli}/**/*.unit.test.ts'],
           exclude,
         },
       },
@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{libs,services,deploy,cli,demo,proto}/**/test/**/*.test.ts'],
-          exclude: [...exclude, '**/test/faults/**', '**/test/end-to-end/**', '**/*.unit.test.ts'],
+          exclude: [...exclude, '**/test/{faults,mutants,end-to-end}/**', '**/*.unit.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'faults',
-          include: ['**/test/faults/**/*.test.ts'],
+          include: ['**/test/{faults,mutants}/**/*.test.ts'],
           exclude,
           testTimeout: 180_000,
           hookTimeout: 180_000,

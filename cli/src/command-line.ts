@@ -5,6 +5,7 @@ import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
 import { doctor } from './commands/doctor.ts';
 import { down } from './commands/down.ts';
+import { administratorKey } from './commands/key.ts';
 import { logs } from './commands/logs.ts';
 import { order } from './commands/order.ts';
 import { psql } from './commands/psql.ts';
@@ -53,6 +54,12 @@ export function commandLine(config: CliConfig): Command {
     .action(async (names: string[], options: { follow: boolean; lines: string }) =>
       exitWith(await logs(config, names, options)),
     );
+  flotilla
+    .command('key')
+    .description("print the administrator's API key of this fleet")
+    .action(() => {
+      process.stdout.write(`${administratorKey(config)}\n`);
+    });
   flotilla
     .command('demo')
     .description('run a real job through the fleet')

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { installed, openSecrets, portOffsets } from '@flotilla/deploy';
+import { installed, portOffsets } from '@flotilla/deploy';
 import type { CliConfig } from '../config.ts';
 import { rememberedWish } from '../plan.ts';
+import { administratorKey } from './key.ts';
 import { up } from './up.ts';
 
 /** Runs the demo on the fleet, which it brings up first. Resolves to the demo's exit code. */
@@ -11,14 +12,14 @@ export async function demo(config: CliConfig, argv: readonly string[]): Promise<
   const script = join(config.workspace, 'demo/src/main.ts');
   if (!existsSync(script)) throw new Error('There is no demo in this checkout.');
   const began = performance.now();
-  await up(config, rememberedWish(config));
-  const secrets = openSecrets(join(config.stateDir, 'secrets.json'));
+  const asked = withProvider(config, argv);
+  await up(asked, rememberedWish(asked));
   const at = (offset: number) => `127.0.0.1:${config.portBase + offset}`;
   const env = {
     ...config.inherited,
     ...(config.env['TERM'] === undefined ? {} : { TERM: config.env['TERM'] }),
     DEMO_GATEWAY_URL: `http://${at(portOffsets.gateway.http)}`,
-    DEMO_API_KEY: secrets.text('bootstrap/api-key', 'flk_'),
+    DEMO_API_KEY: administratorKey(config),
     DEMO_TRACKER_URL: `http://${at(portOffsets.tracker.http)}`,
     DEMO_MAIL_URL: `http://${at(portOffsets.maildev.web)}`,
     DEMO_LOCAL_MODEL_URL: `http://${at(portOffsets['local-model'].http)}`,
@@ -34,4 +35,13 @@ export async function demo(config: CliConfig, argv: readonly string[]): Promise<
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   return await new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
+}
+
+/** `--provider <url>` is for the fleet as well: llm-agent has to know the address. Its key, if it needs one, comes from LLM_AGENT_OPENAI_COMPATIBLE_KEY. */
+function withProvider(config: CliConfig, argv: readonly string[]): CliConfig {
+  const at = argv.findIndex((one) => one === '--provider' || one.startsWith('--provider='));
+  const option = argv[at];
+  if (option === undefined) return config;
+  const url = option.includes('=') ? option.slice(option.indexOf('=') + 1) : (argv[at + 1] ?? '');
+  return { ...config, overrides: { ...config.overrides, LLM_AGENT_OPENAI_COMPATIBLE_URL: url } };
 }

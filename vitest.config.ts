@@ -9,7 +9,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{libs,services,deploy,cli,demo,bench,proto,lint,scaffold}/**/src/**/*.test.ts', '{deploy,cli}/**/*.unit.test.ts'],
+          include: [
+            '{libs,services,deploy,cli,demo,bench,proto,lint,scaffold}/**/src/**/*.test.ts',
+            '{deploy,cli}/**/*.unit.test.ts',
+          ],
           exclude,
         },
       },

@@ -38,5 +38,13 @@ export function newFiles(
   now: Date,
 ): ReadonlyMap<string, string> {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
-  return new Map(Object.entries(targets(names, stamp)).map(([name, path]) => [path, fill(template(name), names)]));
+  return new Map(
+    Object.entries(targets(names, stamp)).map(([name, path]) => [path, inOrder(path, fill(template(name), names))]),
+  );
+}
+
+/** Where an import stands depends on the names; formatters want them sorted. */
+function inOrder(path: string, text: string): string {
+  if (!path.endsWith('.proto')) return text;
+  return text.replace(/(import "[^"]+";\n)+/, (imports) => `${imports.trimEnd().split('\n').sort().join('\n')}\n`);
 }

@@ -44,6 +44,8 @@ export type ServiceName = (typeof grpcServices)[number];
 export interface Fleet {
   readonly site: FleetSite;
   readonly url: string;
+  /** The gateway of a replica, from 1. */
+  urlOf(replica: number): string;
   readonly trackerUrl: string;
   /** An administrator of the tenant that runs the installation. */
   readonly operator: Account;
@@ -82,12 +84,11 @@ export async function openFleet(): Promise<Fleet> {
   const site = inject('fleetSite');
   const secrets = openSecrets(join(site.stateDir, 'secrets.json'));
   const at = (offset: number) => `127.0.0.1:${site.portBase + offset}`;
-  const url = `http://${at(portOffsets.gateway.http)}`;
+  const urlOf = (replica: number) => `http://${at(portOffsets.gateway.http + replicaOffset(replica))}`;
 
   const call: Fleet['call'] = async (method, path, { key, body, headers = {}, replica = 1 } = {}) => {
-    const gateway = `http://${at(portOffsets.gateway.http + replicaOffset(replica))}`;
     const raw = typeof body === 'string' || body instanceof Uint8Array;
-    const response = await fetch(`${gateway}${path}`, {
+    const response = await fetch(`${urlOf(replica)}${path}`, {
       method,
       headers: {
         ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -137,7 +138,8 @@ export async function openFleet(): Promise<Fleet> {
 
   return {
     site,
-    url,
+    url: urlOf(1),
+    urlOf,
     trackerUrl: `http://${at(portOffsets.tracker.http)}`,
     operator: { ...operatorLogin, tenantId: operatorTenant?.id ?? '', userId, key: operatorKey },
     call,

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { eventually } from '@flotilla/testing';
+import { expect } from 'vitest';
+import type { Account, Fleet } from './fleet.ts';
+
+/** One resource of each kind in one tenant, by the word that fields use for it: `agent` for `agent_id`. */
+export type Estate = Readonly<Record<Kind, string>>;
+export type Kind =
+  | 'agent'
+  | 'execution'
+  | 'workflow'
+  | 'instance'
+  | 'rule'
+  | 'scoring_model'
+  | 'validation'
+  | 'template'
+  | 'notification'
+  | 'subscription'
+  | 'user'
+  | 'api_key'
+  | 'tenant'
+  | 'audit_event';
+
+/** A definition that needs nothing but the workflow service. */
+export const tinyDefinition = {
+  steps: [{ id: 'route', kind: 'decision', cases: [{ when: 'true', next: '$end' }], default: { next: '$end' } }],
+};
+
+/** The agent that asks the played model. */
+export const agentOf = (slug: string) => ({
+  name: slug,
+  slug,
+  provider: 'openai-compatible',
+  model: 'scripted',
+  systemPrompt: 'You answer briefly.',
+});
+
+/** Creates them all through REST. The model must be playing. */
+export async function buildEstate(fleet: Fleet, account: Account): Promise<Estate> {
+  const { key, userId, tenantId } = account;
+  const mark = randomUUID().slice(0, 8);
+  const post = (path: string, body: unknown) => fleet.ok('POST', path, { key, body });
+
+  const agent = await post('/v1/agents', agentOf(`agent-${mark}`));
+  const execution = await post(`/v1/agents/${agent.id}:execute`, { prompt: 'Say hello.' });
+  expect(execution.status).toBe('EXECUTION_STATUS_COMPLETED');
+  const workflow = await post('/v1/workflows', { name: 'W', slug: `workflow-${mark}`, definition: tinyDefinition });
+  await post(`/v1/workflows/${workflow.id}:activate`, {});
+  const instance = await post(`/v1/workflows/${workflow.id}:start`, { input: {} });
+  const rule = await post('/v1/validation-rules', {
+    name: `rule-${mark}`,
+    ruleType: 'length',
+    configuration: { min: 1 },
+  });
+  const scoringModel = await post('/v1/scoring-models', { name: `model-${mark}`, rules: [{ ruleId: rule.id }] });
+  const validation = await post('/v1/validations', {
+    scoringModelId: scoringModel.id,
+    content: 'A text.',
+    sourceType: 'test',
+    sourceId: randomUUID(),
+  });
+  const template = await post('/v1/notification-templates', {
+    name: `template-${mark}`,
+    channel: 'in_app',
+    body: 'Hello {{ name }}.',
+    variables: ['name'],
+  });
+  const notification = await post('/v1/notifications', {
+    recipientId: userId,
+    templateId: template.id,
+    variables: { name: 'Ada' },
+  });
+  const subscription = await post('/v1/notification-subscriptions', {
+    eventType: 'flotilla.workflow.v1.InstanceFailed',
+    templateId: template.id,
+    variables: { name: 'event.instance.workflowSlug' },
+  });
+  const { apiKey } = await post('/v1/api-keys', { name: `key-${mark}`, scopes: ['agents:read'] });
+  const auditEvent = await eventually(
+    async () => {
+      const { auditEvents } = await fleet.ok('GET', `/v1/audit-events?resourceId=${agent.id}`, { key });
+      expect(auditEvents).not.toEqual([]);
+      return auditEvents[0];
+    },
+    { timeoutMs: 120_000, intervalMs: 300 },
+  );
+  await eventually(
+    async () => expect((await fleet.ok('GET', `/v1/instances/${instance.id}`, { key })).completeTime).toBeTruthy(),
+    { timeoutMs: 120_000, intervalMs: 300 },
+  );
+  return {
+    agent: agent.id,
+    execution: execution.id,
+    workflow: workflow.id,
+    instance: instance.id,
+    rule: rule.id,
+    scoring_model: scoringModel.id,
+    validation: validation.id,
+    template: template.id,
+    notification: notification.id,
+    subscription: subscription.id,
+    user: userId,
+    api_key: apiKey.id,
+    tenant: tenantId,
+    audit_event: auditEvent.id,
+  };
+}

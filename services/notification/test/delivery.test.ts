@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { NotificationStatus, Priority } from '@flotilla/contracts/notification';
-import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Notifications, startNotifications } from './harness.ts';
 
 let service: Notifications;
 beforeAll(async () => {
-  service = await startNotifications({ NOTIFICATION_LEASE_MS: '2000', NOTIFICATION_BATCH_SIZE: '3' });
+  service = await startNotifications({ NOTIFICATION_BATCH_SIZE: '3' });
 });
 afterAll(() => service.stop());
 
@@ -93,17 +92,4 @@ test('what is on its way can no longer be withdrawn, and says so', async () => {
   gate.release();
   await service.reaches(id, NotificationStatus.SENT);
   expect(service.mail.to(recipientAddress)).toHaveLength(1);
-});
-
-test('a mail server that does not answer is given up before the lease ends, and tried again', async () => {
-  const gate = service.mail.hold();
-  const { id, recipientAddress } = await send();
-  await gate.held;
-  await eventually(
-    async () => expect((await service.notifications.getNotification({ id })).retryCount).toBeGreaterThan(0),
-    { timeoutMs: 15_000 },
-  );
-  gate.release();
-  await service.reaches(id, NotificationStatus.SENT);
-  expect(new Set(service.mail.to(recipientAddress).map(({ messageId }) => messageId)).size).toBe(1);
 });

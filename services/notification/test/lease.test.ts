@@ -47,3 +47,25 @@ test('whoever lost the lease settles nothing; whoever holds it does', async () =
     retryCount: 1,
   });
 });
+
+test('a mail server that does not answer is given up before the lease ends, and tried again', async () => {
+  const service = await startNotifications({ NOTIFICATION_LEASE_MS: '1000', NOTIFICATION_MAX_RETRIES: '50' });
+  onTestFinished(() => service.stop());
+  const template = await service.template('EMAIL');
+  const recipientAddress = `${randomUUID()}@example.org`;
+  const gate = service.mail.hold();
+  const { id } = await service.notifications.sendNotification({
+    recipientId: randomUUID(),
+    recipientAddress,
+    templateId: template.id,
+    variables: { name: 'x' },
+  });
+  await gate.held;
+  await eventually(
+    async () => expect((await service.notifications.getNotification({ id })).retryCount).toBeGreaterThan(0),
+    { timeoutMs: 30_000 },
+  );
+  gate.release();
+  await service.reaches(id, NotificationStatus.SENT);
+  expect(new Set(service.mail.to(recipientAddress).map(({ messageId }) => messageId)).size).toBe(1);
+});

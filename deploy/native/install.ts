@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 /** What `install.sh` knows how to fetch. */
-export type NativePart = 'root' | 'node' | 'pnpm' | 'kafka' | 'temporal' | 'chat-model';
+export type NativePart = 'root' | 'node' | 'pnpm' | 'kafka' | 'temporal' | 'chat-model' | 'schemathesis';
 
 const script = join(import.meta.dirname, 'install.sh');
 

@@ -134,6 +134,7 @@ test('unknown paths, verbs, parameters and broken URLs each have their own answe
   };
   expect(await reasonOf('/v1/nothing')).toEqual([404, 'ROUTE_NOT_FOUND']);
   expect(await reasonOf(`/v1/agents/${id}:fly`, { method: 'POST' })).toEqual([404, 'ROUTE_NOT_FOUND']);
+  expect(await reasonOf('/v1/agents/..%2f..%2fetc')).toEqual([404, 'ROUTE_NOT_FOUND']);
   expect(await reasonOf('/v1/agents?colour=red')).toEqual([400, 'UNKNOWN_FIELD']);
   expect(await reasonOf('/v1/agents/%ff')).toEqual([400, 'INVALID_URL']);
   expect(await reasonOf(`/v1/agents/${id}%00`)).toEqual([400, 'FIELD_INVALID']);

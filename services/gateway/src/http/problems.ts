@@ -19,7 +19,8 @@ export const problems = plugin(
     );
     app.setNotFoundHandler((request, reply) => {
       const allowed = options.allowedVerbs(pathOf(request));
-      if (allowed.length === 0) {
+      // A path can look like one of ours and still hold what no route takes, such as an escaped slash.
+      if (allowed.length === 0 || allowed.includes(request.method)) {
         return sendProblem(new AppError('not_found', 'ROUTE_NOT_FOUND', 'There is no such path.'), request, reply);
       }
       reply.header('allow', allowed.join(', '));

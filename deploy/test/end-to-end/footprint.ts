@@ -1,0 +1,31 @@
+import type { Fleet, ServiceName } from './fleet.ts';
+
+const services = ['llm-agent', 'workflow', 'validation', 'notification'] as const satisfies readonly ServiceName[];
+
+/** How many rows a tenant has in every table of every service but those that record what was refused: idempotency rows and events too. */
+export async function footprint(fleet: Fleet, tenantId: string): Promise<Readonly<Record<string, number>>> {
+  const counted = await Promise.all(
+    services.map(async (service) => {
+      const tables = await fleet.sql<{ name: string }>(
+        service,
+        `select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+         where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace
+           and c.relname not like 'inbox%' and c.relname not like 'outbox%' order by 1`,
+      );
+      // A relay moves rows from one to the other, so only their sum stands still.
+      const outboxes = `select 'outbox' as name, count(*)::int as rows from
+        (select tenant_id from outbox union all select tenant_id from outbox_sent) as every where tenant_id = $1`;
+      const counts = tables.map(({ name }) => `select '${name}', count(*)::int from ${name} where tenant_id = $1`);
+      const rows = await fleet.sql<{ name: string; rows: number }>(service, [outboxes, ...counts].join(' union all '), [
+        tenantId,
+      ]);
+      return rows.map((row) => [`${service} ${row.name}`, row.rows] as const);
+    }),
+  );
+  return Object.fromEntries(counted.flat());
+}
+
+/** Every process of the fleet that is not ready. */
+export async function unready(fleet: Fleet): Promise<readonly string[]> {
+  return Object.entries(await fleet.readiness()).flatMap(([name, status]) => (status === 200 ? [] : [name]));
+}

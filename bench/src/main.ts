@@ -47,6 +47,13 @@ async function runAll(wanted: readonly Benchmark[]): Promise<void> {
       return fleet;
     },
   };
+  // The fleet would outlive this process; servers and children of its own end with it.
+  const leave = () => {
+    say('ending');
+    const stopped = fleet?.then((running) => running.stop()) ?? Promise.resolve();
+    void stopped.catch(() => undefined).finally(() => process.exit(130));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, leave);
   const reports: Record<string, Report & { seconds: number }> = {};
   try {
     for (const benchmark of wanted) {

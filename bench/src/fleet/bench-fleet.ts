@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isFree, openSecrets, portOffsets } from '@flotilla/deploy';
@@ -71,6 +71,8 @@ export async function startBenchFleet(config: BenchConfig, say: (line: string) =
     async stop() {
       await command('down');
       await farSide.stop();
+      // The next one begins with empty tables again.
+      rmSync(stateDir, { recursive: true, force: true });
     },
   };
 }

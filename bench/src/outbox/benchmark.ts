@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningServer, startServer } from '@flotilla/deploy';
 import { ensureTopics } from '@flotilla/events';
@@ -79,6 +80,7 @@ export const outbox: Benchmark = {
     } finally {
       await Promise.all(children.map((child) => child.stop()));
       await Promise.all(servers.map((server) => server.stop()));
+      rmSync(stateDir, { recursive: true, force: true });
     }
   },
 };

@@ -30,6 +30,13 @@ test('a mail server that asks for patience gets it, and then the message once', 
   expect(service.mail.to(recipientAddress)).toHaveLength(1);
 });
 
+test('its end belongs to the trace of whoever asked for it', async () => {
+  const { id } = await send();
+  await service.reaches(id, NotificationStatus.SENT);
+  expect(await service.eventsOf(id)).toHaveLength(2);
+  expect(await service.tracesOf(id)).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
+});
+
 test('after the last retry it has failed, with the answer of the mail server', async () => {
   service.mail.refuse('data', 451, 4);
   const { id, recipientAddress } = await send();

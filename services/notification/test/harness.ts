@@ -46,6 +46,8 @@ export interface Notifications extends Clients {
   /** The notification, once it has this status. */
   reaches(id: string, status: Notification['status']): Promise<Notification>;
   eventsOf(aggregateId: string): Promise<readonly string[]>;
+  /** The trace ids of its events, each once. */
+  tracesOf(aggregateId: string): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -134,6 +136,16 @@ export async function startNotifications(env: Record<string, string> = {}): Prom
         [aggregateId],
       );
       return rows.map(({ event }) => event.replace('flotilla.notification.v1.', ''));
+    },
+    async tracesOf(aggregateId) {
+      const rows = await database.query<{ trace: string }>(
+        `select distinct split_part(traceparent, '-', 2) as trace from (
+           select traceparent from outbox where aggregate_id = $1
+           union select traceparent from outbox_sent where aggregate_id = $1
+         ) events`,
+        [aggregateId],
+      );
+      return rows.map(({ trace }) => trace);
     },
     async stop() {
       for (const client of open) client.close();

@@ -8,6 +8,8 @@ export interface Lease {
   readonly notificationId: string;
   readonly tenantId: string;
   readonly leaseId: string;
+  /** Of whoever asked for the notification. */
+  readonly traceparent: string;
 }
 
 /** Takes due notifications of all tenants. Uses the index notifications_due. */
@@ -15,10 +17,15 @@ export async function claimDueNotifications(
   tx: Tx<Schema>,
   { limit, leaseMs }: { limit: number; leaseMs: number },
 ): Promise<Lease[]> {
-  const { rows } = await sql<{ id: string; tenant_id: string; lease_id: string }>`
-    select id, tenant_id, lease_id
+  const { rows } = await sql<{ id: string; tenant_id: string; lease_id: string; traceparent: string }>`
+    select id, tenant_id, lease_id, traceparent
     from claim_due_notifications(${limit}::integer, ${leaseMs}::integer * interval '1 millisecond')`.execute(tx);
-  return rows.map((row) => ({ notificationId: row.id, tenantId: row.tenant_id, leaseId: row.lease_id }));
+  return rows.map((row) => ({
+    notificationId: row.id,
+    tenantId: row.tenant_id,
+    leaseId: row.lease_id,
+    traceparent: row.traceparent,
+  }));
 }
 
 /** What the lease is for, unless it was lost: then somebody else sends it. */

@@ -50,6 +50,7 @@ export async function insertNotification(
       max_retries: notification.maxRetries,
       created_by: tx.scope.userId ?? null,
       send_key: sendKey ?? null,
+      traceparent: tx.scope.traceparent ?? '',
       due_at: notification.scheduledAt ?? notification.createdAt,
       created_at: notification.createdAt,
     })

@@ -57,6 +57,7 @@ export interface Notifications {
   send_key: string | null;
   due_at: Timestamp;
   lease_id: string | null;
+  traceparent: Generated<string>;
   event_seq: Generated<Int8>;
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;

@@ -72,7 +72,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   }
 
   async function deliverOne(lease: Lease): Promise<void> {
-    const scope = { tenantId: lease.tenantId, actor };
+    const traced = lease.traceparent === '' ? {} : { traceparent: lease.traceparent };
+    const scope = { tenantId: lease.tenantId, actor, ...traced };
     // A little before the lease ends, so that two workers do not send at the same time.
     const signal = AbortSignal.any([AbortSignal.timeout(leaseMs * 0.8), cutOff.signal]);
     const notification = await db.inTenant(scope, (tx) => findLeased(tx, lease));

@@ -26,6 +26,8 @@ create table notifications (
   due_at            timestamptz(3) not null,
   -- The lease of whoever took it last. Only that one may settle it.
   lease_id          uuid,
+  -- W3C trace context of whoever asked for it; its delivery belongs to the same trace.
+  traceparent       text not null default '' check (length(traceparent) <= 64),
   event_seq         bigint not null default 0,
   created_at        timestamptz(3) not null default now(),
   updated_at        timestamptz(3) not null default now(),
@@ -59,7 +61,7 @@ select protect_tenant_table('send_keys', 'select, insert, update');
 -- Takes due notifications of all tenants for the time of a lease, the urgent ones first. Two workers never take the
 -- same; one whose worker died is taken again when the lease has ended.
 create function claim_due_notifications(p_limit integer, p_lease interval)
-returns table (id uuid, tenant_id uuid, lease_id uuid)
+returns table (id uuid, tenant_id uuid, lease_id uuid, traceparent text)
 language sql volatile security definer set search_path = pg_catalog, public, pg_temp as $$
   update notifications n
   set status = 'sending',
@@ -75,6 +77,6 @@ language sql volatile security definer set search_path = pg_catalog, public, pg_
     for update skip locked
   ) due
   where n.id = due.id
-  returning n.id, n.tenant_id, n.lease_id
+  returning n.id, n.tenant_id, n.lease_id, n.traceparent
 $$;
 select allow_app('claim_due_notifications(integer, interval)');

@@ -84,7 +84,9 @@ test('the provider is the one who got the provider key', () => {
 
 test('no secret is in a log, in Kafka’s segments, in Temporal’s file or in a mail', async () => {
   const folders = ['logs', 'data/kafka', 'data/temporal', 'data/valkey', 'data/maildev', 'data/tracker'];
-  const places = folders.map((folder) => join(fleet.site.stateDir, folder)).flatMap(filesIn)
+  const places = folders
+    .map((folder) => join(fleet.site.stateDir, folder))
+    .flatMap(filesIn)
     // Kafka's indexes hold numbers only, in many megabytes of zeros.
     .filter((file) => !/\.(time)?index$/.test(file));
   const needles = { ...canaries, ...tracks };

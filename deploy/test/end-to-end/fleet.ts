@@ -79,9 +79,8 @@ export function serviceOf(desc: DescService): ServiceName {
   return domain === 'agent' ? 'llm-agent' : (domain as ServiceName);
 }
 
-/** The fleet that was started for all end-to-end tests. */
-export async function openFleet(): Promise<Fleet> {
-  const site = inject('fleetSite');
+/** The fleet that was started for all end-to-end tests, or another one. */
+export async function openFleet(site: FleetSite = inject('fleetSite')): Promise<Fleet> {
   const secrets = openSecrets(join(site.stateDir, 'secrets.json'));
   const at = (offset: number) => `127.0.0.1:${site.portBase + offset}`;
   const urlOf = (replica: number) => `http://${at(portOffsets.gateway.http + replicaOffset(replica))}`;

@@ -22,6 +22,13 @@ const decision = (id: string, when: string, next = '$end'): JsonObject => ({
   cases: [{ when, next }],
   default: { next: '$end' },
 });
+/** Loops over a list, each inside the one before. */
+function loops(depth: number, list: string, innermost: string): string {
+  return Array.from({ length: depth }).reduce<string>(
+    (inner, _, index) => `${list}.all(x${index + 1}, ${inner})`,
+    innermost,
+  );
+}
 const effect = (id: string, url: string, more: JsonObject = {}): JsonObject => ({ id, kind: 'http', url, ...more });
 const steps = (...list: JsonObject[]): JsonObject => ({ steps: list });
 
@@ -44,7 +51,12 @@ test.each<[string, JsonObject, string, string]>([
   ['a name that there is not', steps(decision('a', 'secrets.key == 1')), 'EXPRESSION', '/steps/0/cases/0/when'],
   ['10,000 brackets', steps(decision('a', `${'('.repeat(10_000)}true${')'.repeat(10_000)}`)), 'EXPRESSION', '/steps/0'],
   ['100,000 terms', steps(decision('a', `true${' || true'.repeat(20_000)}`)), 'EXPRESSION', '/steps/0'],
-  ['a pattern that explodes', steps(decision('a', `'a'.matches('${'(a{1000}){1000}'}')`)), '', ''],
+  [
+    'loops in loops in loops',
+    steps(decision('a', loops(5, '[1]', 'true'))),
+    'EXPRESSION_INVALID',
+    '/steps/0/cases/0/when',
+  ],
   [
     'an input schema with a reference',
     { input: { schema: { $ref: 'file:///etc/passwd' } }, ...steps(decision('a', 'true')) },
@@ -55,16 +67,10 @@ test.each<[string, JsonObject, string, string]>([
   'a definition with %s is told the place and the reason, and does not start',
   async (_, definition, reason, pointer) => {
     const draft = await post('/v1/workflows', { name: 'W', slug: `w-${randomUUID()}`, definition });
-    expect([201, 400]).toContain(draft.status);
-    if (draft.status === 400) return;
+    expect(draft.status).toBe(201);
     const before = await footprint(fleet, tenant.tenantId);
     const checked = await ok('/v1/workflows:check', { definition });
     const activated = await post(`/v1/workflows/${draft.body.id}:activate`, {});
-    if (reason === '') {
-      // Whether it is refused now or when it runs is its own affair; here it must only be quick and harmless.
-      expect([200, 400]).toContain(activated.status);
-      return;
-    }
     expect(checked.valid).toBe(false);
     expect(activated.body).toMatchObject({ status: 400, reason: 'DEFINITION_INVALID' });
     const found = checked.problems.map((one: { reason: string; pointer: string }) => `${one.pointer} ${one.reason}`);
@@ -74,28 +80,22 @@ test.each<[string, JsonObject, string, string]>([
   },
 );
 
-test('an expression that would run for ever fails its run with the reason, and nobody else waits for it', async () => {
-  const list = '[1,2,3,4,5,6,7,8,9,10]';
-  const bomb = (depth: number): string =>
-    depth === 0 ? 'true' : `${list}.all(x${depth}, ${list}.all(y${depth}, ${bomb(depth - 1)}))`;
-  const definition = steps(decision('a', bomb(5)));
-  const slug = `bomb-${randomUUID()}`;
-  const { id } = await ok('/v1/workflows', { name: 'W', slug, definition });
-  const activated = await post(`/v1/workflows/${id}:activate`, {});
-  if (activated.status !== 200) {
-    expect(activated.body).toMatchObject({ status: 400, reason: 'DEFINITION_INVALID' });
-    return;
-  }
-  const run = await ok(`/v1/workflows/${id}:start`, {});
-  const ended = await eventually(
+test.each<[string, string, string]>([
+  ['an expression that would run for ever', loops(4, 'input.list', 'x1 + x2 + x3 + x4 >= 0'), 'EXPRESSION_TOO_COSTLY'],
+  ['a pattern that repeats repetitions', "'a'.matches('(a{1000}){1000}')", 'PATTERN_INVALID'],
+])('%s fails its run with the reason, and nobody else waits for it', async (_, when, errorReason) => {
+  const wish = { name: 'W', slug: `bomb-${randomUUID()}`, definition: steps(decision('a', when)) };
+  const { id } = await ok('/v1/workflows', wish);
+  await ok(`/v1/workflows/${id}:activate`, {});
+  const list = Array.from({ length: 200 }, (_one, index) => index);
+  const run = await ok(`/v1/workflows/${id}:start`, { input: { list } });
+  await eventually(
     async () => {
       const now = await fleet.ok('GET', `/v1/instances/${run.id}`, { key: tenant.key });
-      expect(now.status).toMatch(/FAILED/);
-      return now;
+      expect(now).toMatchObject({ status: 'INSTANCE_STATUS_FAILED', errorReason, errorStep: 'a' });
     },
     { timeoutMs: 60_000, intervalMs: 200 },
   );
-  expect(ended).toMatchObject({ errorReason: 'EXPRESSION_TOO_COSTLY', errorStep: 'a' });
 });
 
 test('a pattern that would explode is decided in linear time', async () => {
@@ -123,49 +123,41 @@ test('an expression of a rule is refused with its place, or left undecided when 
   }
   const list = `[${Array.from({ length: 100 }, (_, index) => index).join(',')}]`;
   const bomb = `${list}.all(a, ${list}.all(b, ${list}.all(c, ${list}.all(d, a + b + c + d >= 0))))`;
-  const rule = await post('/v1/validation-rules', ruleOf(bomb));
-  expect([201, 400]).toContain(rule.status);
-  if (rule.status === 400) return;
-  const model = await ok('/v1/scoring-models', { name: `m-${randomUUID()}`, rules: [{ ruleId: rule.body.id }] });
+  const rule = await ok('/v1/validation-rules', ruleOf(bomb));
+  const model = await ok('/v1/scoring-models', { name: `m-${randomUUID()}`, rules: [{ ruleId: rule.id }] });
   const source = { sourceType: 'test', sourceId: randomUUID() };
   const result = await ok('/v1/validations', { scoringModelId: model.id, content: 'x', ...source });
   expect(result.outcome).toBe('VALIDATION_OUTCOME_FAILED');
   expect(result.ruleResults[0]).toMatchObject({ passed: false, detail: expect.stringMatching(/./) });
 });
 
-test.each<[string, string, string[]]>([
-  ['counts to a milliard', '{% for i in (1..1000000000) %}x{% endfor %}', []],
-  [
-    'loops in loops',
-    '{% for a in (1..9999) %}{% for b in (1..9999) %}{% for c in (1..9999) %}x{% endfor %}{% endfor %}{% endfor %}',
-    [],
-  ],
-  ['doubles itself', `{% assign x = "aaaaaaaaaa" %}${'{% assign x = x | append: x %}'.repeat(40)}{{ x }}`, []],
-  ['reads a file', '{% include "/etc/passwd" %}', []],
-  ['renders another', '{% render "other" %}', []],
-  ['uses what it did not declare', 'Hello {{ secret }}', []],
-  ['never ends', '{% if true %}Hello', []],
-  ['reaches for the constructor', '{{ name.constructor.constructor }}', ['name']],
-])('a template that %s is refused, or fails as the message it was to become', async (_, body, variables) => {
-  const name = `t-${randomUUID()}`;
-  const template = await post('/v1/notification-templates', { name, channel: 'in_app', body, variables });
-  if (template.status === 400) {
-    expect(template.body.reason).toBe('TEMPLATE_INVALID');
-    return;
-  }
-  expect(template.status).toBe(201);
-  const values = Object.fromEntries(variables.map((variable) => [variable, 'Ada']));
+test.each<[string, string]>([
+  ['reads a file', '{% include "/etc/passwd" %}'],
+  ['renders another', '{% render "other" %}'],
+  ['uses what it did not declare', 'Hello {{ secret }}'],
+  ['never ends', '{% if true %}Hello'],
+])('a template that %s is refused', async (_, body) => {
+  const before = await footprint(fleet, tenant.tenantId);
+  const wish = { name: `t-${randomUUID()}`, channel: 'in_app', body, variables: ['name'] };
+  const answer = await post('/v1/notification-templates', wish);
+  expect(answer.body).toMatchObject({ status: 400, reason: 'TEMPLATE_INVALID' });
+  expect(await footprint(fleet, tenant.tenantId)).toEqual(before);
+});
+
+test.each<[string, string]>([
+  ['counts to a milliard', '{% for i in (1..1000000000) %}x{% endfor %}'],
+  ['loops in loops', '{% for a in (1..9999) %}{% for b in (1..9999) %}x{{ a }}{% endfor %}{% endfor %}'],
+  ['doubles itself', `{% assign x = "aaaaaaaaaa" %}${'{% assign x = x | append: x %}'.repeat(40)}{{ x }}`],
+  ['reaches for the constructor', '{{ name.constructor.constructor }}'],
+])('a template that %s makes no message: it fails with the reason', async (_, body) => {
+  const wish = { name: `t-${randomUUID()}`, channel: 'in_app', body, variables: body.includes('name') ? ['name'] : [] };
+  const template = await ok('/v1/notification-templates', wish);
   const before = await footprint(fleet, tenant.tenantId);
   const sent = await post('/v1/notifications', {
     recipientId: tenant.userId,
-    templateId: template.body.id,
-    variables: values,
+    templateId: template.id,
+    variables: Object.fromEntries(wish.variables.map((name) => [name, 'Ada'])),
   });
-  if (sent.status === 201) {
-    // Harmless: nothing of the machine is in it.
-    expect(sent.body.body).not.toMatch(/function|native code|root:/);
-    return;
-  }
   expect(sent.body).toMatchObject({ status: 400, reason: 'TEMPLATE_FAILED' });
   expect(await footprint(fleet, tenant.tenantId)).toEqual(before);
 });

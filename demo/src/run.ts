@@ -9,8 +9,8 @@ import type { DemoSetUp } from './set-up.ts';
 import type { TrackerClient } from './tracker-client.ts';
 
 const execute = promisify(execFile);
-/** How long the tracker keeps its answer back, so that the process can be killed while the effect has happened and nobody knows. */
-const holdMs = 6_000;
+/** How long the tracker keeps its answer back at most, so that the process is killed while the effect has happened and nobody knows. */
+const holdMs = 25_000;
 const ownerEmail = 'admin@flotilla.example';
 
 /** What a run needs from outside. */
@@ -69,6 +69,7 @@ async function killAfterOpen({ config, tracker, say }: RunSurroundings, name: st
     await delay(50);
   }
   await execute(config.flotilla, ['kill', name], { env: config.environment, timeout: 30_000 });
+  await tracker.calm();
   say(`    ☠ ${name} killed: the record is open at the tracker, and the journal does not know it yet`);
 }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { openLedger } from '../src/tracker/ledger.ts';
 import { createTrackerServer } from '../src/tracker/server.ts';
 
@@ -79,4 +79,12 @@ test('the log survives a crash in the middle of a line', async () => {
   const reread = openLedger(folder);
   expect(reread.entries.map(({ kind }) => kind)).toEqual(['opened', 'undone']);
   reread.close();
+});
+
+test('calming lets go of an answer that is held, whose change is there already', async () => {
+  await server.inject({ method: 'POST', url: '/moods', payload: { on: 'open', action: 'hold', ms: 60_000 } });
+  const held = post('/records', 'k1', { runId: 'r', title: 't' });
+  await vi.waitFor(async () => expect(await state()).toMatchObject({ opened: 1 }));
+  await server.inject({ method: 'DELETE', url: '/moods' });
+  expect((await held).status).toBe(201);
 });

@@ -11,6 +11,8 @@ export function createTrackerServer(ledger: Ledger): FastifyInstance {
   const server = Fastify({ logger: false, forceCloseConnections: true });
   const tracker = createTracker(ledger);
   const moods = createMoods();
+  let calming = new AbortController();
+  const wait = (ms: number) => delay(ms, undefined, { signal: calming.signal }).catch(() => undefined);
 
   /** Applies a change in the tracker's present mood. */
   async function answer(reply: FastifyReply, on: Mood['on'], runId: string | undefined, apply: () => Answer) {
@@ -20,9 +22,9 @@ export function createTrackerServer(ledger: Ledger): FastifyInstance {
         .code(mood.status ?? 503)
         .send({ status: mood.status ?? 503, reason: 'REFUSED', detail: 'The tracker refuses.' });
     }
-    if (mood?.action === 'late') await delay(mood.ms ?? 0);
+    if (mood?.action === 'late') await wait(mood.ms ?? 0);
     const { status, body } = apply();
-    if (mood?.action === 'hold') await delay(mood.ms ?? 0);
+    if (mood?.action === 'hold') await wait(mood.ms ?? 0);
     return reply.code(status).send(body);
   }
 
@@ -77,8 +79,11 @@ export function createTrackerServer(ledger: Ledger): FastifyInstance {
       return reply.code(204).send();
     },
   );
+  // Ends every mood, also for the requests that wait in one.
   server.delete('/moods', (_request, reply) => {
     moods.clear();
+    calming.abort();
+    calming = new AbortController();
     return reply.code(204).send();
   });
   server.get('/state', () => ({

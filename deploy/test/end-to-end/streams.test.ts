@@ -117,7 +117,7 @@ test('sixty clients that take nothing do not grow the gateway’s memory', async
     });
     const grown = Math.max(...(await samples(() => residentMegabytes(pid) - before)));
     // Held for them all it would be 180 MB and more.
-    expect(grown).toBeLessThan(90);
+    expect(grown).toBeLessThan(60);
     expect((await fleet.call('GET', `/v1/agents/${agentId}`, { key: tenant.key })).status).toBe(200);
   } finally {
     for (const client of clients) client.destroy();

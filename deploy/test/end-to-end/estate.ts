@@ -35,10 +35,12 @@ export const agentOf = (slug: string) => ({
   systemPrompt: 'You answer briefly.',
 });
 
-/** Creates them all through REST. The model must be playing. */
-export async function buildEstate(fleet: Fleet, account: Account): Promise<Estate> {
-  const { key, userId, tenantId } = account;
-  const mark = randomUUID().slice(0, 8);
+/** Creates them all through REST, with `mark` in their names. The model must be playing. */
+export async function buildEstate(
+  fleet: Fleet,
+  { key, userId, tenantId }: Account,
+  mark = randomUUID().slice(0, 8),
+): Promise<Estate> {
   const post = (path: string, body: unknown) => fleet.ok('POST', path, { key, body });
 
   const agent = await post('/v1/agents', agentOf(`agent-${mark}`));

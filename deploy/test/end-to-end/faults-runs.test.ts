@@ -1,5 +1,5 @@
 import { eventually, modelReplies, type ScriptedModel } from '@flotilla/testing';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Account, type Fleet, openFleet } from './fleet.ts';
 import { expectAllAudited, wellProcesses } from './load.ts';
 import { inventedAnswer, openReleaseWatch, type ReleaseWatch, rightAnswer } from './release-watch.ts';
@@ -64,6 +64,11 @@ test('the workflow service killed between each effect and its journal entry: the
   });
   await releases.mood({ on: 'open', action: 'hold', ms: 60_000 });
   await releases.mood({ on: 'publish', action: 'hold', ms: 60_000 });
+
+  // Whatever happens here, the tests after this one find nobody frozen.
+  onTestFinished(async () => {
+    for (const name of ['validation', 'notification']) await thaw(name);
+  });
 
   const run = await releases.start();
   await eventually(async () => (await recordOf(run)).length === 1, patience);

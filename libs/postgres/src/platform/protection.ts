@@ -35,8 +35,10 @@ begin
   execute format('grant %s on %s to %I', app_privileges, target, service_role('app'));
   execute format('grant select on %s to %I', target, service_role('readonly'));
   if exists (select from pg_attribute where attrelid = target and attname = 'updated_at' and not attisdropped) then
-    execute format('create trigger set_updated_at before update on %s
-      for each row execute function set_updated_at()', target);
+    -- Drawing an event's number is no change of the resource.
+    execute format('create trigger set_updated_at before update on %s for each row %s execute function set_updated_at()',
+      target, case when exists (select from pg_attribute where attrelid = target and attname = 'event_seq' and not attisdropped)
+        then 'when (new.event_seq = old.event_seq)' else '' end);
   end if;
 end $$;
 

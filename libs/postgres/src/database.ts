@@ -30,7 +30,7 @@ export interface DatabaseOptions {
 export interface Database<S> {
   /**
    * One transaction for a command: tenant, user, actor and trace are set first. When the call has an idempotency key,
-   * the same key and request answer the kept reply with one effect. `body` runs again (up to three times in all) when
+   * the same key and request answer the kept reply with one effect. `body` runs again (up to four times in all) when
    * the database chose it as the victim of a conflict: it must not do anything but SQL.
    *
    * @throws AppError `invalid_argument IDEMPOTENCY_KEY_REUSED`, `aborted`, `unavailable`, `deadline_exceeded`, …

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
 import type { Pool } from 'pg';
@@ -8,7 +9,8 @@ import { beginStatement, type IdempotencyScope, type TransactionScope } from './
 import { openSession, type Session } from './session.ts';
 import { ReadTx, Tx } from './tx.ts';
 
-const maxAttempts = 3;
+const maxAttempts = 4;
+const retrySpreadMs = 40;
 
 interface TransactionsOptions {
   readonly pool: Pool;
@@ -78,6 +80,8 @@ export function createTransactions<S>(options: TransactionsOptions) {
           const lostRace = error instanceof AppError && error.reason === 'TRANSACTION_CONFLICT';
           if (!lostRace || attempt === maxAttempts) throw error;
           log.debug({ err: error, attempt }, 'a transaction lost a conflict and runs again');
+          // Two victims of one deadlock must not meet again in step.
+          await delay(Math.random() * retrySpreadMs * attempt);
         }
       }
     },

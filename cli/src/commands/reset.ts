@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { CliConfig } from '../config.ts';
 import { stopFleet } from '../fleet-control.ts';
@@ -12,6 +13,9 @@ export async function reset(config: CliConfig, { yes }: { readonly yes: boolean 
     if (!/^y(es)?$/i.test(answer.trim())) throw new Error('Nothing was changed.');
   }
   await stopFleet(config);
-  rmSync(config.stateDir, { recursive: true, force: true });
+  for (const entry of existsSync(config.stateDir) ? readdirSync(config.stateDir) : []) {
+    // Test runs keep their own servers there, and may be under way.
+    if (entry !== 'test') rmSync(join(config.stateDir, entry), { recursive: true, force: true });
+  }
   process.stdout.write('The data is gone, the downloads stay. Start anew: ./flotilla up\n');
 }

@@ -5,6 +5,7 @@ export interface EndToEndConfig {
   readonly workspace: string;
   /** A fleet to use, and to leave running: for working on tests. None means one is started for them. */
   readonly existing: { readonly stateDir: string; readonly portBase: number } | undefined;
+  /** Of each service, in the fleet that is started. */
   readonly replicas: number;
   readonly env: NodeJS.ProcessEnv;
 }

@@ -25,6 +25,12 @@ const read = (path: string, headers: Record<string, string> = {}) =>
   readStream(fleet, 'GET', path, { key: tenant.key, headers });
 const cursorsOf = (events: readonly StreamEvent[]) =>
   events.filter(({ event }) => event === 'message').map(({ id }) => Number(id));
+/** An update shows the run as it was then, with the etag that it has when it is read. */
+const withoutEtag = ({ id, event, data }: StreamEvent) => ({
+  id,
+  event,
+  data: data.instance === undefined ? data : { ...data, instance: { ...data.instance, etag: '' } },
+});
 const textOf = (events: readonly StreamEvent[]) => events.map(({ data }) => data.textDelta ?? '').join('');
 
 test('a run is followed from its first step to its end; resumed after event 3, it goes on with 4', async () => {
@@ -48,8 +54,8 @@ test('a run is followed from its first step to its end; resumed after event 3, i
   expect(all.findLast(({ event }) => event === 'message')?.data.instance.status).toBe('INSTANCE_STATUS_COMPLETED');
   const rest = await Array.fromAsync(read(path, { 'last-event-id': '3' }));
   expect(rest[0]?.id).toBe('4');
-  expect(rest).toEqual(all.slice(3));
-  expect(await Array.fromAsync(read(`${path}?after=3`))).toEqual(rest);
+  expect(rest.map(withoutEtag)).toEqual(all.slice(3).map(withoutEtag));
+  expect((await Array.fromAsync(read(`${path}?after=3`))).map(withoutEtag)).toEqual(rest.map(withoutEtag));
 });
 
 test('an answer is read as it grows; a reader who comes back after event 3 misses and repeats nothing', async () => {

@@ -7,6 +7,7 @@ export {
 } from 'kysely';
 export type { Bytes, Generated, GeneratedAlways, Int8, Json, JsonValue, Numeric, Timestamp } from './column-types.ts';
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+export { generateEntityDiagram } from './entity-diagram.ts';
 export { type Conflict, type Conflicts, toDatabaseError } from './errors.ts';
 export { newId } from './id.ts';
 export type { CapturedColumns } from './migrations/capture-triggers.ts';

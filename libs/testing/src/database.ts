@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { capturedTables } from '@flotilla/contracts';
 import {
   type CapturedColumns,
+  generateEntityDiagram,
   generateSchemaTypes,
   migrate,
   migrationSet,
@@ -79,11 +80,18 @@ export async function testDatabase(options: TestDatabaseOptions): Promise<TestDa
   };
 }
 
-/** The generated schema types of a service, from its template. */
-export async function testSchemaTypes(options: TestDatabaseOptions): Promise<string> {
+/** What a migrated database says of itself: TypeScript of its tables, and their diagram in Mermaid. */
+export interface SchemaTexts {
+  readonly types: string;
+  readonly diagram: string;
+}
+
+/** Reads both from a throw-away database, for a service's generate script. */
+export async function testSchemaTexts(options: TestDatabaseOptions): Promise<SchemaTexts> {
   const database = await testDatabase(options);
   try {
-    return await generateSchemaTypes(database.superuserUrl);
+    const { superuserUrl } = database;
+    return { types: await generateSchemaTypes(superuserUrl), diagram: await generateEntityDiagram(superuserUrl) };
   } finally {
     await database.drop();
   }

@@ -1,24 +1,33 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { testSchemaTypes } from './database.ts';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { testSchemaTexts } from './database.ts';
 
 /**
  * Called by a service's generate script, in its folder: `node ../../libs/testing/src/generate-schema.ts <service> <domain>
- * [extension…]` writes src/db/schema.ts from the migrated database. With `--check` it compares instead.
+ * [extension…]` writes src/db/schema.ts and docs/er/<service>.md from the migrated database. With `--check` it compares instead.
  */
 const args = process.argv.slice(2).filter((arg) => arg !== '--check');
 const [service = '', domain = '', ...extensions] = args;
-const file = resolve('src/db/schema.ts');
-const text = await testSchemaTypes({
+const { types, diagram } = await testSchemaTexts({
   service,
   migrations: resolve('src/db/migrations'),
   domain,
   extensions,
 });
-if (process.argv.includes('--check')) {
-  if ((await readFile(file, 'utf8').catch(() => '')) !== text) {
-    throw new Error(`${file} is not what the migrations make: run pnpm generate`);
+const texts = new Map([
+  [resolve('src/db/schema.ts'), types],
+  [
+    resolve('../../docs/er', `${service}.md`),
+    `# Tables of ${service}\n\nGenerated from the migrated database. Every relation also carries \`tenant_id\`; tables of the platform (outbox, inbox,\nidempotency keys, migration history) are left out.\n\n\`\`\`mermaid\n${diagram}\`\`\`\n`,
+  ],
+]);
+for (const [file, text] of texts) {
+  if (process.argv.includes('--check')) {
+    if ((await readFile(file, 'utf8').catch(() => '')) !== text) {
+      throw new Error(`${file} is not what the migrations make: run pnpm generate`);
+    }
+  } else {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
   }
-} else {
-  await writeFile(file, text);
 }

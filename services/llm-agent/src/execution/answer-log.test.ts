@@ -74,3 +74,14 @@ test('who lost the execution hears of it', async () => {
   await lost.promise;
   await log.close();
 });
+
+test('a flood is told in pieces of a size that everybody can hold, and no character is split', async () => {
+  const { written, write } = recorder();
+  const log = createAnswerLog({ cursor: 0, write, onLost: () => undefined, gather: never });
+  const text = `x${'😀'.repeat(50_000)}`;
+  log.add(text);
+  const texts = [...written, ...(await log.close()).news].map((item) => (item.kind === 'text' ? item.text : ''));
+  expect(texts.join('')).toBe(text);
+  expect(Math.max(...texts.map(({ length }) => length))).toBeLessThanOrEqual(16_384);
+  expect(texts.every((piece) => piece.isWellFormed())).toBe(true);
+});

@@ -19,6 +19,9 @@ export interface AnswerLog {
   close(): Promise<{ readonly news: readonly ExecutionNews[]; readonly lastCursor: number }>;
 }
 
+/** Everybody who passes news on holds whole pieces: a reader who takes nothing must not cost them a whole answer. */
+const largestPiece = 16_384;
+
 export function createAnswerLog({ cursor: written, write, onLost, gather }: AnswerLogOptions): AnswerLog {
   let cursor = written;
   let buffer = '';
@@ -33,7 +36,7 @@ export function createAnswerLog({ cursor: written, write, onLost, gather }: Answ
     const held = !final && /[\ud800-\udbff]$/.test(buffer) ? buffer.slice(-1) : '';
     const text = held === '' ? buffer : buffer.slice(0, -1);
     buffer = held;
-    if (text !== '') unwritten.push({ cursor: ++cursor, kind: 'text', text });
+    for (const piece of piecesOf(text)) unwritten.push({ cursor: ++cursor, kind: 'text', text: piece });
   }
 
   function schedule(): void {
@@ -82,4 +85,15 @@ export function createAnswerLog({ cursor: written, write, onLost, gather }: Answ
       return { news: unwritten, lastCursor: cursor };
     },
   };
+}
+
+function piecesOf(text: string): readonly string[] {
+  const pieces: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const end = Math.min(from + largestPiece, text.length);
+    const to = end < text.length && /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? end - 1 : end;
+    pieces.push(text.slice(from, to));
+    from = to;
+  }
+  return pieces;
 }

@@ -19,7 +19,8 @@ export type FollowedNews =
   | Extract<ExecutionNews, { kind: 'text' | 'restarted' }>
   | { readonly cursor: number; readonly kind: 'started' | 'finished'; readonly execution: StoredExecution };
 
-const batch = 100;
+/** Of at most 16 KiB each: what a reader who takes nothing holds here. */
+const batch = 32;
 
 /**
  * The news of an execution after a cursor, whichever process runs it; the last one is `finished`, also where older news

@@ -41,7 +41,7 @@ export default defineConfig({
           name: 'end-to-end',
           include: ['**/test/end-to-end/**/*.test.ts'],
           exclude,
-          globalSetup: ['deploy/test/end-to-end/global-setup.ts'],
+          globalSetup: ['fleet-tests/test/end-to-end/global-setup.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { grpcServices } from '@flotilla/deploy';
 import { eventually } from '@flotilla/testing';
 import { expect } from 'vitest';
-import { grpcServices } from '../../fleet.ts';
 import { agentOf } from './estate.ts';
 import type { Account, CallOptions, Fleet } from './fleet.ts';
 

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { databasePrefix, databaseSecret, grpcServices, openSecrets, portOffsets, secretValue } from '@flotilla/deploy';
 import { modelReplies, type ScriptedModel } from '@flotilla/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { databasePrefix, databaseSecret, grpcServices, portOffsets } from '../../fleet.ts';
-import { openSecrets, secretValue } from '../../secrets.ts';
 import { buildEstate } from './estate.ts';
 import { type Account, type Fleet, openFleet, type ServiceName } from './fleet.ts';
 

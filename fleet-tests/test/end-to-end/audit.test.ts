@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { installed, spawnSandboxed } from '@flotilla/deploy';
 import { eventually } from '@flotilla/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { installed } from '../../native/install.ts';
-import { spawnSandboxed } from '../../native/sandbox.ts';
 import { agentOf } from './estate.ts';
 import { type Account, type Fleet, openFleet } from './fleet.ts';
 

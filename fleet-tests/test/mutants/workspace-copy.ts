@@ -5,7 +5,7 @@ import type { MutantsConfig } from './config.ts';
 import type { Mutant } from './mutant.ts';
 
 /** What is needed of the workspace to run the tests of libraries and of the workflow service. */
-const folders = ['libs', 'demo', 'deploy', 'services/workflow'];
+const folders = ['libs', 'demo', 'deploy', 'fleet-tests', 'services/workflow'];
 const files = ['package.json', 'tsconfig.base.json', 'vitest.config.ts'];
 
 /** How one test ended in the copy. */

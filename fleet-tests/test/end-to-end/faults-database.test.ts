@@ -1,6 +1,6 @@
+import { grpcServices } from '@flotilla/deploy';
 import { eventually } from '@flotilla/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { grpcServices } from '../../fleet.ts';
 import { type Account, type Fleet, openFleet } from './fleet.ts';
 import { expectAllAudited, startLoad, wellProcesses } from './load.ts';
 

@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { portOffsets, replicaOffset } from '../../fleet.ts';
-import { isFree } from '../../native/ports.ts';
+import { isFree, portOffsets, replicaOffset } from '@flotilla/deploy';
 import { loadConfig } from './config.ts';
 import { type FleetSite, flotilla, modelPortOffset } from './flotilla.ts';
 

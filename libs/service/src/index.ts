@@ -8,6 +8,7 @@ export {
 export { type CommonConfig, commonConfig } from './common-config.ts';
 export { type Component, type Phase, phases } from './component.ts';
 export { toAction } from './denied-action.ts';
+export { type EncryptionConfig, encryptionConfig } from './encryption-config.ts';
 export { migrationsFolder } from './migrations-folder.ts';
 export { type Program, runService, type Service } from './run-service.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';

@@ -30,6 +30,29 @@ test('a repeated start answers the same run, with one grant and one effect', asy
   expect((await fleet.instances.listInstances({ workflowId })).instances).toHaveLength(1);
 });
 
+test('runs are found by tag, starter, status and the time of their start', async () => {
+  const workflowId = await fleet.activate();
+  const another = await fleet.as(fleet.address, { userId: randomUUID() });
+  const input = inputFor(fleet.tracker.url);
+  const first = await fleet.instances.startInstance({ workflowId, input, tags: ['nightly', 'valkey'] });
+  const second = await another.instances.startInstance({ workflowId, input, tags: ['nightly'] });
+  await Promise.all([fleet.ended(first.id), fleet.ended(second.id)]);
+  expect(first.tags).toEqual(['nightly', 'valkey']);
+  const found = async (filter: Parameters<typeof fleet.instances.listInstances>[0]) =>
+    (await fleet.instances.listInstances({ workflowId, ...filter })).instances.map(({ id }) => id);
+  expect(await found({ tag: 'nightly' })).toEqual([second.id, first.id]);
+  expect(await found({ tag: 'valkey' })).toEqual([first.id]);
+  expect(await found({ tag: 'night' })).toEqual([]);
+  expect(await found({ createdBy: second.createdBy })).toEqual([second.id]);
+  expect(await found({ status: InstanceStatus.COMPLETED, createdBy: first.createdBy })).toEqual([first.id]);
+  expect(await found({ status: InstanceStatus.PAUSED })).toEqual([]);
+  const { createTime } = second;
+  if (createTime === undefined) throw new Error('A run has the time of its start.');
+  expect(await found({ createdFrom: createTime })).toEqual([second.id]);
+  expect(await found({ createdBefore: createTime })).toEqual([first.id]);
+  another.close();
+});
+
 test('input that does not meet the schema is refused with every violation, and starts nothing', async () => {
   const workflowId = await fleet.activate();
   const refusal = await fleet.instances

@@ -16,18 +16,27 @@ import { record } from './run.ts';
 export async function startInstance(
   { definitions, now }: Moving,
   tx: Tx<Schema>,
-  wish: { id: string; workflowId: string; input: JsonObject; grantId: string; traceparent: string; startedBy: string },
+  wish: {
+    id: string;
+    workflowId: string;
+    input: JsonObject;
+    tags: readonly string[];
+    grantId: string;
+    traceparent: string;
+    startedBy: string;
+  },
 ): Promise<Instance> {
   const workflow = await shareWorkflow(tx, wish.workflowId);
   if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
   const version = versionToStart(workflow);
   const definition = await definitions.ofVersion(tx, workflow.id, version);
   definition.checkInput(wish.input);
-  const { id, input, grantId, traceparent } = wish;
+  const { id, input, tags, grantId, traceparent } = wish;
   const at = now();
   await insertInstance(tx, tx.scope.tenantId, {
     id,
     input,
+    tags,
     grantId,
     traceparent,
     workflowId: workflow.id,

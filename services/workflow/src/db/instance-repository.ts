@@ -13,6 +13,8 @@ export interface Instance extends InstanceView {
   readonly workflowSlug: string;
   readonly input: JsonObject;
   readonly stepsTotal: number;
+  /** Given at the start, to find the run by. */
+  readonly tags: readonly string[];
   readonly traceparent: string;
   readonly grantId: string;
   readonly createdBy: string;
@@ -37,6 +39,7 @@ const columns = [
   'error_reason',
   'error_message',
   'error_step',
+  'tags',
   'traceparent',
   'grant_id',
   'created_by',
@@ -57,6 +60,7 @@ export type NewInstance = Pick<
   | 'workflowSlug'
   | 'input'
   | 'stepsTotal'
+  | 'tags'
   | 'traceparent'
   | 'grantId'
   | 'createdBy'
@@ -74,6 +78,7 @@ export async function insertInstance(tx: Tx<Schema>, tenantId: string, instance:
       workflow_slug: instance.workflowSlug,
       input: toColumn(instance.input),
       steps_total: instance.stepsTotal,
+      tags: [...instance.tags],
       traceparent: instance.traceparent,
       grant_id: instance.grantId,
       created_by: instance.createdBy,
@@ -98,10 +103,20 @@ export async function lockInstance(tx: Tx<Schema>, id: string): Promise<Instance
   return row && toInstance(row);
 }
 
-/** Uses the index workflow_instances_newest, or workflow_instances_of_workflow. */
+/** What a list of runs is narrowed to; empty and undefined mean any. */
+export interface InstanceFilter {
+  readonly workflowId: string;
+  readonly status: InstanceStatus | undefined;
+  readonly createdFrom: Date | undefined;
+  readonly createdBefore: Date | undefined;
+  readonly tag: string;
+  readonly createdBy: string;
+}
+
+/** Uses the index workflow_instances_newest, workflow_instances_of_workflow, or workflow_instances_by_starter. */
 export async function listInstances(
   tx: ReadTx<Schema>,
-  filter: { workflowId: string; status: InstanceStatus | undefined; cursor: Cursor | undefined; limit: number },
+  filter: InstanceFilter & { readonly cursor: Cursor | undefined; readonly limit: number },
 ): Promise<Instance[]> {
   let query = tx
     .selectFrom('workflow_instances')
@@ -109,6 +124,10 @@ export async function listInstances(
     .where(after<Schema, 'workflow_instances'>('desc', filter.cursor));
   if (filter.workflowId !== '') query = query.where('workflow_id', '=', filter.workflowId);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.createdFrom !== undefined) query = query.where('created_at', '>=', filter.createdFrom);
+  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
+  if (filter.tag !== '') query = query.where(sql<boolean>`${filter.tag} = any (tags)`);
+  if (filter.createdBy !== '') query = query.where('created_by', '=', filter.createdBy);
   return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toInstance);
 }
 
@@ -195,6 +214,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
             message: row.error_message ?? '',
             ...(row.error_step === null ? {} : { stepId: row.error_step }),
           },
+    tags: row.tags,
     traceparent: row.traceparent,
     grantId: row.grant_id,
     createdBy: row.created_by,

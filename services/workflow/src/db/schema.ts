@@ -76,6 +76,7 @@ export interface WorkflowInstances {
   updated_at: Generated<Timestamp>;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  tags: Generated<string[]>;
 }
 
 export interface WorkflowJournal {

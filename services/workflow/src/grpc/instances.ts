@@ -9,7 +9,7 @@ import { cancelInstance } from '../commands/cancel-instance.ts';
 import type { Drivers } from '../commands/drivers.ts';
 import { startInstance } from '../commands/start-instance.ts';
 import type { Schema } from '../db/schema.ts';
-import { fromInstanceStatus, toInstanceMessage } from '../messages/instance-message.ts';
+import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
 import type { Wakeups } from '../queries/wakeups.ts';
@@ -30,22 +30,24 @@ export interface Running extends Moving {
 export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
   const { db, drivers, wakeups } = running;
   return {
-    async startInstance({ workflowId, input = {} }, call) {
+    async startInstance({ workflowId, input = {}, tags }, call) {
       const startedBy = actorId(call);
       const id = running.newId();
       await db.read(call, (tx) => getWorkflow(tx, workflowId)); // before a grant is made for nothing
       const grantId = await grantFor(running, call, id);
       const { traceparent } = call;
       const started = await db.write(call, async (tx) =>
-        toInstanceMessage(await startInstance(running, tx, { id, workflowId, input, grantId, traceparent, startedBy })),
+        toInstanceMessage(
+          await startInstance(running, tx, { id, workflowId, input, tags, grantId, traceparent, startedBy }),
+        ),
       );
       drivers.start({ tenantId: call.principal.tenantId, instanceId: started.id ?? id, epoch: 1 });
       return started;
     },
     getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),
-    listInstances: ({ workflowId, status, pageSize, pageToken }, call) =>
+    listInstances: (request, call) =>
       db.read(call, async (tx) => {
-        const page = await pageOfInstances(tx, { workflowId, status: fromInstanceStatus(status), pageSize, pageToken });
+        const page = await pageOfInstances(tx, fromListRequest(request), request);
         return { instances: page.rows.map(toInstanceMessage), nextPageToken: page.nextPageToken };
       }),
     async cancelInstance({ id, reason }, call) {

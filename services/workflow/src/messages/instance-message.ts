@@ -1,13 +1,14 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import {
   CompensationState,
   type InstanceSchema,
   InstanceStatus,
   type InstanceSummarySchema,
+  type ListInstancesRequest,
 } from '@flotilla/contracts/workflow';
 import { traceIdOf } from '@flotilla/observability';
-import type { Instance } from '../db/instance-repository.ts';
+import type { Instance, InstanceFilter } from '../db/instance-repository.ts';
 import type { CompensationState as Compensation, InstanceStatus as Status } from '../domain/run-state.ts';
 
 const statuses: Record<Status, InstanceStatus> = {
@@ -48,6 +49,7 @@ export function toInstanceMessage(instance: Instance): MessageInitShape<typeof I
     ...(instance.startedAt === undefined ? {} : { startTime: timestampFromDate(new Date(instance.startedAt)) }),
     ...(instance.completedAt === undefined ? {} : { completeTime: timestampFromDate(new Date(instance.completedAt)) }),
     etag: String(instance.revision),
+    tags: [...instance.tags],
   };
 }
 
@@ -66,7 +68,19 @@ export function toInstanceSummary(instance: Instance): MessageInitShape<typeof I
   };
 }
 
+export function fromListRequest(request: ListInstancesRequest): InstanceFilter {
+  const { workflowId, status, createdFrom, createdBefore, tag, createdBy } = request;
+  return {
+    workflowId,
+    tag,
+    createdBy,
+    status: fromInstanceStatus(status),
+    createdFrom: createdFrom && timestampDate(createdFrom),
+    createdBefore: createdBefore && timestampDate(createdBefore),
+  };
+}
+
 /** Undefined stands for unspecified: any. */
-export function fromInstanceStatus(status: InstanceStatus): Status | undefined {
+function fromInstanceStatus(status: InstanceStatus): Status | undefined {
   return (Object.keys(statuses) as Status[]).find((name) => statuses[name] === status);
 }

@@ -1,10 +1,9 @@
 import { AppError } from '@flotilla/errors';
 import { pageSizeOf, pageToken, type ReadTx, toPage } from '@flotilla/postgres';
 import { type Compensation, listCompensations } from '../db/compensation-repository.ts';
-import { findInstance, type Instance, listInstances } from '../db/instance-repository.ts';
+import { findInstance, type Instance, type InstanceFilter, listInstances } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { listTasks } from '../db/task-repository.ts';
-import type { InstanceStatus } from '../domain/run-state.ts';
 
 export async function getInstance(tx: ReadTx<Schema>, id: string): Promise<Instance> {
   const instance = await findInstance(tx, id);
@@ -14,12 +13,12 @@ export async function getInstance(tx: ReadTx<Schema>, id: string): Promise<Insta
 
 export async function pageOfInstances(
   tx: ReadTx<Schema>,
-  wish: { workflowId: string; status: InstanceStatus | undefined; pageSize: number; pageToken: string },
+  filter: InstanceFilter,
+  page: { pageSize: number; pageToken: string },
 ) {
-  const size = pageSizeOf(wish.pageSize);
-  const { workflowId, status } = wish;
-  const cursor = pageToken.decode(wish.pageToken);
-  return toPage(await listInstances(tx, { workflowId, status, cursor, limit: size + 1 }), size);
+  const size = pageSizeOf(page.pageSize);
+  const cursor = pageToken.decode(page.pageToken);
+  return toPage(await listInstances(tx, { ...filter, cursor, limit: size + 1 }), size);
 }
 
 export async function pageOfTasks(

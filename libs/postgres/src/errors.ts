@@ -24,6 +24,9 @@ const connectionErrors = new Set([
   'EAI_AGAIN',
 ]);
 
+/** What the pool says when none of its connections came free in time. */
+export const poolExhausted = 'timeout exceeded when trying to connect';
+
 /**
  * Turns a failure of the driver into the error that callers may see. Text of the database never gets out: it can hold
  * values, or tell that another tenant has something.
@@ -43,6 +46,12 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
   if (code === '55P03') return new AppError('aborted', 'LOCK_TIMEOUT', 'The data is in use. Try again.', cause);
   if (code === '57014' || code === '25P03' || code === '25P04' || message === 'Query read timeout') {
     return new AppError('deadline_exceeded', 'DATABASE_TIMEOUT', 'The database took too long.', cause);
+  }
+  if (message === poolExhausted) {
+    return new AppError('unavailable', 'DATABASE_BUSY', 'All connections to the database are in use. Try again.', {
+      ...cause,
+      retryAfterMs: 1_000,
+    });
   }
   if (isConnectionLoss(error)) {
     return new AppError('unavailable', 'DATABASE_UNAVAILABLE', 'The database is not available.', cause);

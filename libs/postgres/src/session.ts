@@ -1,4 +1,5 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import { poolExhausted } from './errors.ts';
 
 /** A checked-out connection whose every wait ends with the call's deadline, even when the server is silent. */
 export interface Session {
@@ -36,7 +37,10 @@ async function connectBefore(pool: Pool, remainingMs: number | undefined): Promi
   if (remainingMs === undefined) return connecting;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), remainingMs);
+    timer = setTimeout(() => {
+      const isFull = pool.totalCount >= pool.options.max && pool.waitingCount > 0;
+      reject(new Error(isFull ? poolExhausted : 'Connection terminated before it was made'));
+    }, remainingMs);
   });
   try {
     return await Promise.race([connecting, late]);

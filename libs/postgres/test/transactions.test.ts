@@ -266,6 +266,16 @@ test('a server that falls silent holds no call beyond its deadline', async () =>
   proxy.close();
 });
 
+test('who finds every connection in use is told so, and not that the database is away', async () => {
+  const narrow = throwaway.open<Schema>({ maxConnections: 1 });
+  const hurried = callOf(randomUUID(), { deadline: new Date(Date.now() + 300) });
+  await narrow.withoutTenant(async () => {
+    const second = narrow.read(hurried, (tx) => tx.selectFrom('loans').select('id').execute());
+    await expect(second).rejects.toMatchObject({ code: 'unavailable', reason: 'DATABASE_BUSY' });
+  });
+  expect(await narrow.read(callOf(randomUUID()), (tx) => tx.selectFrom('loans').select('id').execute())).toEqual([]);
+});
+
 test('a pooled session keeps nothing of a transaction: a pooler in transaction mode may hand it to anybody', async () => {
   const pooled = throwaway.open<Schema>({ maxConnections: 1 });
   const stateOf = (tx: Tx<Schema>) =>

@@ -11,6 +11,7 @@ export { generateEntityDiagram } from './entity-diagram.ts';
 export { type Conflict, type Conflicts, toDatabaseError } from './errors.ts';
 export { newId } from './id.ts';
 export type { CapturedColumns } from './migrations/capture-triggers.ts';
+export { keepChecksums } from './migrations/checksums.ts';
 export { lintMigration } from './migrations/lint-migration.ts';
 export {
   type MigrationOptions,

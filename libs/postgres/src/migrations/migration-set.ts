@@ -31,12 +31,16 @@ export async function migrationSet(folder: string): Promise<readonly Migration[]
       return { name, up, down, checksum: checksumOf(up), origin: 'service' as const };
     }),
   );
-  const platform = platformMigrations.map((migration) => ({
+  return [...platformSet(), ...own];
+}
+
+/** What every database gets before the service's own migrations. */
+export function platformSet(): readonly Migration[] {
+  return platformMigrations.map((migration) => ({
     ...migration,
     checksum: checksumOf(migration.up),
     origin: 'platform' as const,
   }));
-  return [...platform, ...own];
 }
 
 /** Line ends do not count: git may change them. */

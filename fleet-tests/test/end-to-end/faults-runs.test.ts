@@ -101,6 +101,17 @@ test('the workflow service killed between each effect and its journal entry: the
   expect(accepted.map(({ channel }) => channel)).toEqual(['email', 'in_app']);
 });
 
+test('llm-agent killed while the model answers: the agent is asked again, and the run goes on', async () => {
+  const hits = model.requests.length;
+  model.play((_request, hit) => (hit === hits + 1 ? modelReplies.hang() : modelReplies.json(rightAnswer)));
+  const run = await releases.start();
+  await eventually(() => model.requests.length === hits + 1, patience);
+  await kill('llm-agent');
+  expect(await releases.ended(run)).toMatchObject({ status: 'INSTANCE_STATUS_COMPLETED' });
+  expect(model.requests).toHaveLength(hits + 2);
+  expect(await ledger()).toBe(model.requests.length);
+});
+
 test('killed in the middle of its undos, a run still takes everything back, in reverse order', async () => {
   model.play([modelReplies.json(rightAnswer)]);
   const before = await releases.tracker();

@@ -22,13 +22,15 @@ export interface TemporalClientOptions {
 /** Starts and signals workflows. Connects when first used. */
 export interface TemporalClient {
   /**
-   * Starts a workflow once: an id that was ever used is left as it is.
+   * Starts a workflow, unless one of this id is running.
    * @returns whether this call started it
    * @throws AppError `unavailable TEMPORAL_UNAVAILABLE`
    */
   start(workflow: { type: string; id: string; taskQueue: string; args: readonly unknown[] }): Promise<boolean>;
   /** Answers false where no such workflow runs. */
   signal(workflowId: string, signal: string): Promise<boolean>;
+  /** Whether the workflow has been started and has not ended. False too where its history is gone. */
+  isRunning(workflowId: string): Promise<boolean>;
   /** Fails when Temporal does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -62,7 +64,7 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
             workflowId: id,
             taskQueue,
             args: [...args],
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
             workflowIdConflictPolicy: 'FAIL',
             workflowTaskTimeout: '5s',
           });
@@ -78,6 +80,16 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
         try {
           await client.workflow.getHandle(workflowId).signal(signal);
           return true;
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return false;
+          throw error;
+        }
+      });
+    },
+    async isRunning(workflowId) {
+      return inTime(async () => {
+        try {
+          return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return false;
           throw error;

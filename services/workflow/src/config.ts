@@ -12,6 +12,7 @@ export interface Config extends CommonConfig {
     readonly payloadSecrets: readonly string[];
   };
   readonly sweepEveryMs: number;
+  readonly driverSilentForMs: number;
   readonly quickUndoAttempts: number;
   readonly maxConcurrentSteps: number;
 }
@@ -46,8 +47,14 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       .split(','),
   },
   sweepEveryMs: read.integer('WORKFLOW_SWEEP_EVERY_MS', {
-    description: 'How often runs without a driver are looked for.',
+    description: 'How often runs without a driver, lost ones and grants to take back are looked for.',
     default: 5_000,
+    min: 100,
+  }),
+  driverSilentForMs: read.integer('WORKFLOW_DRIVER_SILENT_FOR_MS', {
+    description:
+      'A run of which nothing was heard for this long is looked up at Temporal, and taken over if it is lost there.',
+    default: 60_000,
     min: 100,
   }),
   quickUndoAttempts: read.integer('WORKFLOW_QUICK_UNDO_ATTEMPTS', {

@@ -18,8 +18,11 @@ import { createMeters } from './metrics.ts';
 import { createWakeups } from './queries/wakeups.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
+import { revokeEndedGrants } from './sweep/revoke-ended-grants.ts';
+import { startUndriven } from './sweep/start-undriven.ts';
+import { createSweep } from './sweep/sweep.ts';
+import { takeOverLost } from './sweep/take-over-lost.ts';
 import { createActivities } from './temporal/activities.ts';
-import { createSweep } from './temporal/sweep.ts';
 
 /** Builds the service; nothing connects or listens before `start`. */
 export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
@@ -33,6 +36,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const { performers, close } = createPerformers(config.neighbours, kit.metrics);
   const temporal = createTemporalClient({ address, namespace, secrets });
   const drivers = createDrivers({ db, temporal, taskQueue, now, log });
+  const meters = createMeters(kit.metrics);
   const performing = {
     db,
     performers,
@@ -41,7 +45,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     ownToken,
     tokenForGrant: (grantId: string) => tokens.forGrant(grantId),
     quickUndoAttempts: config.quickUndoAttempts,
-    meters: createMeters(kit.metrics),
+    meters,
   };
   const worker = createTemporalWorker({
     address,
@@ -53,7 +57,16 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     activities: createActivities(performing, log, wakeups.wake),
     maxConcurrentActivities: config.maxConcurrentSteps,
   });
-  const sweep = createSweep({ db, drivers, everyMs: config.sweepEveryMs, log });
+  const grants = kit.clientOf(GrantService, config.identityAddress);
+  const sweep = createSweep({
+    everyMs: config.sweepEveryMs,
+    log,
+    duties: [
+      startUndriven({ db, drivers, olderThanMs: config.sweepEveryMs }),
+      takeOverLost({ db, temporal, drivers, meters, log, silentForMs: config.driverSilentForMs }),
+      revokeEndedGrants({ db, grants }),
+    ],
+  });
   const components: Component[] = [
     { name: 'neighbours', phase: 'storage', stop: async () => close() },
     {
@@ -73,7 +86,6 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
-  const grants = kit.clientOf(GrantService, config.identityAddress);
   const running = { db, definitions, now, newId, drivers, wakeups, grants, ownToken };
   return kit.service({
     grpc: [

@@ -1,4 +1,6 @@
+import { ExecutionStatus } from '@flotilla/contracts/agent';
 import { CompensationState, CompensationStatus, InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
+import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { inputFor, startWorkflow, type WorkflowHarness } from './harness.ts';
 import { answers, wellScript } from './neighbours.ts';
@@ -49,6 +51,63 @@ test('a run goes through real servers to its end', async () => {
   expect(new Set(calls.map(({ traceId }) => traceId))).toEqual(new Set([instance.traceId]));
   expect(new Set(calls.map(({ actor }) => actor))).toEqual(new Set([`user:${instance.createdBy}`]));
   expect(await undosOf(id)).toEqual([]);
+});
+
+test('an execution that died with its process is asked for again, under a key of its own', async () => {
+  const { execute } = wellScript();
+  const lost = ['EXECUTION_LOST', 'EXECUTION_INTERRUPTED'].map((errorReason) => ({
+    id: crypto.randomUUID(),
+    status: ExecutionStatus.FAILED,
+    errorReason,
+  }));
+  const toLose = [...lost];
+  fleet.neighbours.script.execute = async (prompt, call) => toLose.shift() ?? execute(prompt, call);
+  const id = await fleet.start(await fleet.activate());
+  expect(await fleet.ended(id)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  const asked = fleet.neighbours.received.filter(({ method, key }) => method === 'executeAgent' && key.startsWith(id));
+  expect(asked.map(({ key }) => key.slice(id.length))).toEqual(
+    ['', '~2', '~3'].map((again) => `/summarise#1/do${again}`),
+  );
+  const [entry] = await fleet.database.query<{ facts: unknown }>(
+    `select entry -> 'facts' as facts from workflow_journal
+     where instance_id = '${id}' and kind = 'step_completed' and step_id = 'summarise'`,
+  );
+  expect(entry?.facts).toMatchObject({ lostExecutionIds: lost.map((execution) => execution.id) });
+});
+
+test('an agent whose executions are always lost fails the run in the end', async () => {
+  fleet.neighbours.script.execute = async () => ({ status: ExecutionStatus.FAILED, errorReason: 'EXECUTION_LOST' });
+  const id = await fleet.start(await fleet.activate());
+  expect(await fleet.ended(id)).toMatchObject({
+    status: InstanceStatus.FAILED,
+    compensation: CompensationState.COMPLETE,
+    errorStep: 'summarise',
+    errorReason: 'EXECUTION_LOST',
+  });
+});
+
+test('the permission to act for whoever started a run ends with it, and with a start that came to nothing', async () => {
+  const before = new Set(fleet.identity.grants.keys());
+  const created = () => [...fleet.identity.grants.keys()].filter((grant) => !before.has(grant));
+  const gate = Promise.withResolvers<void>();
+  const { execute } = wellScript();
+  fleet.neighbours.script.execute = (prompt, call) => gate.promise.then(() => execute(prompt, call));
+  const workflowId = await fleet.activate();
+  const input = inputFor(fleet.tracker.url);
+  const options = { idempotencyKey: crypto.randomUUID() };
+  const { id } = await fleet.instances.startInstance({ workflowId, input }, options);
+  expect(await fleet.instances.startInstance({ workflowId, input }, options)).toMatchObject({ id });
+  await expect(fleet.instances.startInstance({ workflowId, input: {} })).rejects.toMatchObject({
+    reason: 'INPUT_INVALID',
+  });
+  const [{ grant_id: ofRun } = {}] = await fleet.database.query<{ grant_id: string }>(
+    `select grant_id from workflow_instances where id = '${id}'`,
+  );
+  await eventually(() => expect(created()).toEqual([ofRun]));
+  gate.resolve();
+  await fleet.ended(id);
+  await eventually(() => expect(created()).toEqual([]));
+  expect(await fleet.database.query('select * from ended_grants')).toEqual([]);
 });
 
 test('a verdict that stays bad fails the run; what was done is undone', async () => {

@@ -1,7 +1,7 @@
 import type { Logger } from '@flotilla/observability';
 import type { Database } from '@flotilla/postgres';
 import type { TemporalClient } from '@flotilla/temporal';
-import { markDriven } from '../db/instance-repository.ts';
+import { markDriven } from '../db/driver-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { CANCEL, RUN_INSTANCE, type RunReference } from '../temporal/contract.ts';
 import { driverScope } from './perform.ts';

@@ -172,27 +172,6 @@ export async function saveView(
   return numUpdatedRows === 1n;
 }
 
-export async function markDriven(tx: Tx<Schema>, id: string, now: Date): Promise<void> {
-  await tx
-    .updateTable('workflow_instances')
-    .set({ driver_started_at: now })
-    .where('id', '=', id)
-    .where('driver_started_at', 'is', null)
-    .execute();
-}
-
-/** Runs of any tenant that no driver is known to have been started for. */
-export async function findUndriven(
-  tx: Tx<Schema>,
-  olderThanMs: number,
-  limit: number,
-): Promise<{ tenantId: string; instanceId: string; epoch: number }[]> {
-  const { rows } = await sql<{ tenant_id: string; instance_id: string; driver_epoch: number }>`
-    select tenant_id, instance_id, driver_epoch from undriven_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
-  `.execute(tx);
-  return rows.map((row) => ({ tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch }));
-}
-
 function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[number]>): Instance {
   return {
     id: row.id,

@@ -1,6 +1,12 @@
 // Generated from the migrated database by the generate script. Do not edit.
 import type { Generated, Int8, Json, Timestamp } from '@flotilla/postgres';
 
+export interface EndedGrants {
+  tenant_id: string;
+  grant_id: string;
+  created_at: Generated<Timestamp>;
+}
+
 export interface SagaCompensations {
   id: string;
   tenant_id: string;
@@ -77,6 +83,7 @@ export interface WorkflowInstances {
   revision: Generated<number>;
   event_seq: Generated<Int8>;
   tags: Generated<string[]>;
+  driver_seen_at: Generated<Timestamp>;
 }
 
 export interface WorkflowJournal {
@@ -118,6 +125,7 @@ export interface Workflows {
 }
 
 export interface Schema {
+  ended_grants: EndedGrants;
   saga_compensations: SagaCompensations;
   tasks: Tasks;
   workflow_instances: WorkflowInstances;

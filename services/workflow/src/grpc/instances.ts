@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { GrantService } from '@flotilla/contracts/identity';
 import type { InstanceService } from '@flotilla/contracts/workflow';
+import { AppError, retryable } from '@flotilla/errors';
 import type { Call, GrpcClient, ServiceImplementation } from '@flotilla/grpc';
-import type { Database } from '@flotilla/postgres';
+import { type Database, scopeOf, type Tx } from '@flotilla/postgres';
 import type { Moving } from '../commands/advance.ts';
 import { cancelInstance } from '../commands/cancel-instance.ts';
 import type { Drivers } from '../commands/drivers.ts';
 import { startInstance } from '../commands/start-instance.ts';
+import { insertEndedGrant } from '../db/grant-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
@@ -35,13 +36,17 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const id = running.newId();
       await db.read(call, (tx) => getWorkflow(tx, workflowId)); // before a grant is made for nothing
       const grantId = await grantFor(running, call, id);
+      const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
       const { traceparent } = call;
-      const started = await db.write(call, async (tx) =>
-        toInstanceMessage(
-          await startInstance(running, tx, { id, workflowId, input, tags, grantId, traceparent, startedBy }),
-        ),
-      );
-      drivers.start({ tenantId: call.principal.tenantId, instanceId: started.id ?? id, epoch: 1 });
+      const wish = { id, workflowId, input, tags, grantId, traceparent, startedBy };
+      const start = async (tx: Tx<Schema>) => toInstanceMessage(await startInstance(running, tx, wish));
+      const started = await db.write(call, start).catch(async (error: unknown) => {
+        // After any other error the run may have been accepted all the same.
+        if (error instanceof AppError && !retryable(error.code)) await unused();
+        throw error;
+      });
+      if (started.id !== id) await unused();
+      else drivers.start({ tenantId: call.principal.tenantId, instanceId: id, epoch: 1 });
       return started;
     },
     getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),
@@ -73,14 +78,10 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
   };
 }
 
-/** One grant for each run; a repeated request asks for the same one. */
 async function grantFor({ grants, ownToken }: Running, call: Call, instanceId: string): Promise<string> {
-  const { tenantId } = call.principal;
-  const key = call.idempotency?.key;
-  const name = key === undefined ? instanceId : createHash('sha256').update(`${tenantId}\0${key}`).digest('hex');
   const { grantId } = await grants.createGrant(
-    { subjectToken: call.token, purpose: `workflow_instances/${name}` },
-    { token: await ownToken(tenantId) },
+    { subjectToken: call.token, purpose: `workflow_instances/${instanceId}` },
+    { token: await ownToken(call.principal.tenantId) },
   );
   return grantId;
 }

@@ -7,7 +7,17 @@ import type { JsonObject } from '../../domain/json.ts';
 import type { Attempt, Performer } from '../performer.ts';
 import type { AgentRequest } from './step.ts';
 
-/** Runs agents at llm-agent. The effect key makes a repeated attempt one execution. */
+/** Executions that died with their process, before the step is given up: the agent may be what kills it. */
+const MAX_LOST_EXECUTIONS = 5;
+
+/** How an execution ends whose process died or was shut down: nobody refused anything, so it is asked for again. */
+const lostReasons: ReadonlySet<string> = new Set(['EXECUTION_LOST', 'EXECUTION_INTERRUPTED']);
+
+/**
+ * Runs agents at llm-agent. The effect key makes a repeated attempt one execution. llm-agent keeps the end of an execution
+ * under its key for ever, so after one that was lost the next key is asked: whoever repeats the attempt goes the same way and
+ * finds the same executions.
+ */
 export function createAgentPerformer(
   agents: GrpcClient<typeof AgentService>,
   executions: GrpcClient<typeof ExecutionService>,
@@ -15,12 +25,18 @@ export function createAgentPerformer(
   return {
     async perform(attempt) {
       const { agentId, agentSlug, agentVersion, prompt } = attempt.request as AgentRequest;
-      const { token, signal, timeoutMs: deadlineMs, effectKey: idempotencyKey } = attempt;
-      const execution = await executions.executeAgent(
-        { agentId: agentId ?? (await findBySlug(agents, agentSlug ?? '', attempt)), agentVersion, prompt },
-        { token, signal, deadlineMs, idempotencyKey },
-      );
-      return factsOf(execution);
+      const { token, signal, timeoutMs: deadlineMs, effectKey } = attempt;
+      const lostExecutionIds: string[] = [];
+      const wish = { agentId: agentId ?? (await findBySlug(agents, agentSlug ?? '', attempt)), agentVersion, prompt };
+      for (;;) {
+        const idempotencyKey =
+          lostExecutionIds.length === 0 ? effectKey : `${effectKey}~${lostExecutionIds.length + 1}`;
+        const execution = await executions.executeAgent(wish, { token, signal, deadlineMs, idempotencyKey });
+        if (!lostReasons.has(execution.errorReason) || lostExecutionIds.length === MAX_LOST_EXECUTIONS) {
+          return { ...factsOf(execution), ...(lostExecutionIds.length > 0 && { lostExecutionIds }) };
+        }
+        lostExecutionIds.push(execution.id);
+      }
     },
   };
 }

@@ -1,0 +1,68 @@
+import { sql, type Tx } from '@flotilla/postgres';
+import type { Schema } from './schema.ts';
+
+/** A run, and the driver that it is known to have. */
+export interface UnderDriver {
+  readonly tenantId: string;
+  readonly instanceId: string;
+  readonly epoch: number;
+}
+
+interface Row {
+  readonly tenant_id: string;
+  readonly instance_id: string;
+  readonly driver_epoch: number;
+}
+
+export async function markDriven(tx: Tx<Schema>, id: string, now: Date): Promise<void> {
+  await tx
+    .updateTable('workflow_instances')
+    .set({ driver_started_at: now, driver_seen_at: now })
+    .where('id', '=', id)
+    .where('driver_started_at', 'is', null)
+    .execute();
+}
+
+/** Runs of any tenant that no driver is known to have been started for. */
+export async function findUndriven(tx: Tx<Schema>, olderThanMs: number, limit: number): Promise<UnderDriver[]> {
+  const { rows } = await sql<Row>`
+    select tenant_id, instance_id, driver_epoch
+    from undriven_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
+  `.execute(tx);
+  return rows.map(toUnderDriver);
+}
+
+/** Runs of any tenant whose driver has not been heard of for a while. */
+export async function findSilent(tx: Tx<Schema>, silentForMs: number, limit: number): Promise<UnderDriver[]> {
+  const { rows } = await sql<Row>`
+    select tenant_id, instance_id, driver_epoch
+    from silent_instances(make_interval(secs => ${silentForMs / 1000}::float8), ${limit}::integer)
+  `.execute(tx);
+  return rows.map(toUnderDriver);
+}
+
+export async function markSeen(tx: Tx<Schema>, { instanceId, epoch }: UnderDriver): Promise<undefined> {
+  await tx
+    .updateTable('workflow_instances')
+    .set({ driver_seen_at: sql<Date>`now()` })
+    .where('id', '=', instanceId)
+    .where('driver_epoch', '=', epoch)
+    .execute();
+}
+
+/** Makes the driver of this epoch a stale one. Answers the epoch of the next, which is to be started; undefined where another was faster, or nothing is left to do. */
+export async function takeOver(tx: Tx<Schema>, { instanceId, epoch }: UnderDriver): Promise<number | undefined> {
+  const row = await tx
+    .updateTable('workflow_instances')
+    .set({ driver_epoch: epoch + 1, driver_started_at: null, driver_seen_at: sql<Date>`now()` })
+    .where('id', '=', instanceId)
+    .where('driver_epoch', '=', epoch)
+    .where('settled_at', 'is', null)
+    .returning('driver_epoch')
+    .executeTakeFirst();
+  return row?.driver_epoch;
+}
+
+function toUnderDriver(row: Row): UnderDriver {
+  return { tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch };
+}

@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{libs,services,deploy,cli,demo,bench,proto,lint,scaffold}/**/src/**/*.test.ts',
+            '{libs,services,deploy,cli,demo,bench,drill,proto,lint,scaffold}/**/src/**/*.test.ts',
             '{deploy,cli}/**/*.unit.test.ts',
           ],
           exclude,

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { bench } from './commands/bench.ts';
+import { bench, drill } from './commands/beside.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
@@ -84,6 +84,14 @@ export function commandLine(config: CliConfig): Command {
     .passThroughOptions()
     .helpOption(false)
     .action(async (argv: string[]) => exitWith(await bench(config, argv)));
+  flotilla
+    .command('drill')
+    .description('break a fleet of its own under work, and compare what its stores say afterwards')
+    .argument('[options...]', 'see: ./flotilla drill --help')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (argv: string[]) => exitWith(await drill(config, argv)));
   flotilla
     .command('check')
     .description('build, generated files, lint and types')

@@ -19,7 +19,8 @@ export function printed(report: SagaReport): string {
     `time to recover    ${median} s (median), ${most} s at most`,
   ];
   if (report.findings.length > 0) {
-    lines.push('', 'Contradictions between the stores:');
+    const broken = invariants.filter((name) => report[name] > 0).map((name) => words[name]);
+    lines.push('', `Broken: ${broken.join(', ')}. Contradictions between the stores:`);
     for (const { invariant, what } of report.findings.slice(0, mostShown)) lines.push(`  ${words[invariant]}: ${what}`);
     if (report.findings.length > mostShown) lines.push(`  … and ${report.findings.length - mostShown} more`);
   }

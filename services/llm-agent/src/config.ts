@@ -25,6 +25,7 @@ export interface ExecutionsConfig {
   readonly heartbeatMs: number;
   readonly sweepEveryMs: number;
   readonly keepUpdatesMs: number;
+  readonly keepDays: number;
   readonly lookEveryMs: number;
   readonly gatherMs: number;
 }
@@ -106,6 +107,11 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       description: 'How long the pieces of a streamed answer are kept. The answer itself stays.',
       default: 86_400_000,
       min: 3_600_000,
+    }),
+    keepDays: read.integer('LLM_AGENT_KEEP_EXECUTIONS_DAYS', {
+      description: 'How long executions and the ledger are kept; they are dropped by whole months.',
+      default: 400,
+      min: 31,
     }),
     lookEveryMs: read.integer('LLM_AGENT_LOOK_EVERY_MS', {
       description: 'How often a follower looks for news of an execution on another replica.',

@@ -8,6 +8,7 @@ import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { parsePrices } from './domain/price.ts';
 import { createExecutor } from './execution/executor.ts';
+import { createRetention } from './execution/retention.ts';
 import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
 import { agents } from './grpc/agents.ts';
@@ -57,7 +58,9 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     now,
   });
+  const retention = createRetention({ db, keepDays: limits.keepDays, log, now });
   const components: Component[] = [
+    { name: 'retention', phase: 'work', start: () => retention.start(), stop: () => retention.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     // Together with the server: calls that wait for an execution get its end before they are aborted.
     { name: 'executions', phase: 'edge', stop: (graceMs) => runs.drain(graceMs - endingMs) },

@@ -1,0 +1,44 @@
+import { modelReplies } from '@flotilla/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LlmAgent, startLlmAgent } from './harness.ts';
+
+let fleet: LlmAgent;
+beforeAll(async () => {
+  fleet = await startLlmAgent();
+});
+afterAll(() => fleet?.stop());
+
+const count = async (table: string, id: string) =>
+  Number((await fleet.database.query<{ n: string }>(`select count(*) as n from ${table} where ${id}`))[0]?.n);
+
+/** The clock is an argument: what the service does each hour, some months from now. */
+const maintain = (months: number, keep: string) =>
+  fleet.database.query<{ dropped: string }>(
+    `select maintain_executions(now() + $1 * interval '1 month', $2::interval) as dropped`,
+    [months, keep],
+  );
+
+test('the months of executions are dropped when they are old, with their ledger, and new ones are there in time', async () => {
+  const agentId = await fleet.createAgent();
+  fleet.model.play([modelReplies.text('Hello.')]);
+  const { id } = await fleet.executions.executeAgent({ agentId, prompt: 'x' }, { idempotencyKey: 'kept' });
+  expect(await maintain(1, '31 days')).toEqual([]);
+  expect(await fleet.executions.getExecution({ id })).toMatchObject({ id });
+  expect((await maintain(14, '400 days')).map(({ dropped }) => dropped)).toEqual([
+    expect.stringMatching(/^provider_attempts_until_\d{6}$/),
+    expect.stringMatching(/^executions_until_\d{6}$/),
+  ]);
+  expect([
+    await count('executions', `id = '${id}'`),
+    await count('provider_attempts', `execution_id = '${id}'`),
+  ]).toEqual([0, 0]);
+  await expect(fleet.executions.getExecution({ id })).rejects.toMatchObject({ reason: 'EXECUTION_NOT_FOUND' });
+});
+
+test('nothing refers to what is dropped by months', async () => {
+  const references = await fleet.database.query(
+    `select conrelid::regclass as child, conname from pg_constraint
+     where contype = 'f' and conparentid = 0 and confrelid in (select partrelid from pg_partitioned_table)`,
+  );
+  expect(references).toEqual([]);
+});

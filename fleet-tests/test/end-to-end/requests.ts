@@ -36,6 +36,10 @@ const referable: readonly Kind[] = [
 const filling: Readonly<Record<string, (estate: Estate) => JsonObject>> = {
   ExecuteAgent: () => ({ prompt: 'Say hello.' }),
   StreamAgent: () => ({ prompt: 'Say hello.' }),
+  GetAgentVersion: () => ({ version: 1 }),
+  DiffAgentVersions: () => ({ fromVersion: 1, toVersion: 1 }),
+  RollBackAgent: () => ({ version: 1 }),
+  SplitAgent: () => ({ arms: [{ version: 1, weight: 1 }] }),
   UpdateAgent: () => ({ name: 'Taken over' }),
   UpdateWorkflow: () => ({ name: 'Taken over' }),
   UpdateRule: () => ({ name: 'Taken over' }),

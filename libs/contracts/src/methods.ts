@@ -6,6 +6,7 @@ import {
   getOption,
   type Registry,
 } from '@bufbuild/protobuf';
+import { file_flotilla_agent_v1_agent_versions } from './gen/flotilla/agent/v1/agent_versions_pb.ts';
 import { file_flotilla_agent_v1_agents } from './gen/flotilla/agent/v1/agents_pb.ts';
 import { file_flotilla_agent_v1_events } from './gen/flotilla/agent/v1/events_pb.ts';
 import { file_flotilla_agent_v1_executions } from './gen/flotilla/agent/v1/executions_pb.ts';
@@ -28,6 +29,7 @@ import { file_flotilla_workflow_v1_workflows } from './gen/flotilla/workflow/v1/
 
 /** Every file of the contract; a test compares it with the image, so that none is forgotten. */
 export const contractFiles: readonly DescFile[] = [
+  file_flotilla_agent_v1_agent_versions,
   file_flotilla_agent_v1_agents,
   file_flotilla_agent_v1_events,
   file_flotilla_agent_v1_executions,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AgentService, ExecutionService } from '@flotilla/contracts/agent';
+import { AgentService, AgentVersionService, ExecutionService } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { newId } from '@flotilla/postgres';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
@@ -11,6 +11,7 @@ import { createExecutor } from './execution/executor.ts';
 import { createRetention } from './execution/retention.ts';
 import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
+import { agentVersions } from './grpc/agent-versions.ts';
 import { agents } from './grpc/agents.ts';
 import { executions } from './grpc/executions.ts';
 import { createMeters } from './metrics.ts';
@@ -67,7 +68,11 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   ];
   const keeping = { providers: new Set(providers.keys()), now, newId };
   return kit.service({
-    grpc: [implement(AgentService, agents(db, keeping)), implement(ExecutionService, executions(db, executor))],
+    grpc: [
+      implement(AgentService, agents(db, keeping)),
+      implement(AgentVersionService, agentVersions(db, keeping)),
+      implement(ExecutionService, executions(db, executor)),
+    ],
     components,
   });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { AgentService, type Execution, ExecutionService } from '@flotilla/contracts/agent';
+import { AgentService, AgentVersionService, type Execution, ExecutionService } from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger, type Logger } from '@flotilla/observability';
 import {
@@ -24,6 +24,7 @@ export const migrations = fileURLToPath(new URL('../src/db/migrations', import.m
 /** Clients of one replica, as one principal. */
 export interface Clients {
   readonly agents: GrpcClient<typeof AgentService>;
+  readonly versions: GrpcClient<typeof AgentVersionService>;
   readonly executions: GrpcClient<typeof ExecutionService>;
 }
 
@@ -56,7 +57,10 @@ export interface AgentDifferences {
   readonly systemPrompt?: string;
   readonly outputSchema?: JsonObject;
   readonly parameters?: { temperature?: number; maxTokens?: number };
-  readonly limits?: { timeout?: { seconds: bigint; nanos: number }; maxAttempts?: number };
+  readonly limits?: { timeout?: { seconds: bigint; nanos: number }; maxAttempts?: number; maxIterations?: number };
+  readonly tools?: string[];
+  readonly capabilities?: { capability: string; proficiencyLevel: number }[];
+  readonly memoryEnabled?: boolean;
 }
 
 /** Fast where nothing is proven by waiting. */
@@ -110,12 +114,15 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     const token = await identity.token({ ttlMs: 600_000, ...principal });
     const options = { address, token: () => token, deadlineMs: 30_000 };
     const agents = createGrpcClient(AgentService, options);
+    const versions = createGrpcClient(AgentVersionService, options);
     const executions = createGrpcClient(ExecutionService, options);
     return {
       agents,
+      versions,
       executions,
       close() {
         agents.close();
+        versions.close();
         executions.close();
       },
     };

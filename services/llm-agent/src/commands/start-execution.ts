@@ -6,9 +6,10 @@ import { insertAttempt } from '../db/attempt-repository.ts';
 import { insertExecution, type Lease } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { insertNews } from '../db/update-repository.ts';
-import { type AgentContent, checkRunnable } from '../domain/agent.ts';
+import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.ts';
 import type { Execution } from '../domain/execution.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
+import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 
 /** What starting executions needs from outside. Times in milliseconds. */
@@ -35,21 +36,25 @@ export interface Task {
 export async function startExecution(
   { lease, defaultTimeoutMs, defaultMaxAttempts, now, newId }: ExecutionStart,
   tx: Tx<Schema>,
-  wish: { agentId: string; agentVersion: number; prompt: string },
+  wish: { agentId: string; agentVersion: number; prompt: string; splitKey: string },
 ): Promise<Task> {
   const agent = await findAgent(tx, wish.agentId);
   if (agent === undefined) throw agentNotFound();
   checkRunnable(agent);
-  const version = wish.agentVersion === 0 ? agent.version : wish.agentVersion;
+  const id = newId();
+  const split = wish.agentVersion === 0 ? agent.split : undefined;
+  const version = split ? versionOf(split, wish.splitKey || id) : wish.agentVersion || agent.version;
   const content = version === agent.version ? agent : await findAgentVersion(tx, agent.id, version);
   if (content === undefined) throw agentVersionNotFound();
 
   const at = now();
   const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? defaultTimeoutMs));
   const execution: Execution = {
-    id: newId(),
+    id,
     agentId: agent.id,
     agentVersion: version,
+    contentHash: contentHash(content),
+    splitId: split?.id,
     status: 'running',
     prompt: wish.prompt,
     response: '',

@@ -1,9 +1,17 @@
-import { after, type Cursor, newId, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
-import { type Agent, type AgentContent, type AgentLimits, type AgentParameters, contentHash } from '../domain/agent.ts';
+import { after, type Cursor, newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import {
+  type Agent,
+  type AgentCapability,
+  type AgentContent,
+  type AgentLimits,
+  type AgentParameters,
+  contentHash,
+} from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
+import type { AgentSplit } from '../domain/split.ts';
 import type { Schema } from './schema.ts';
 
-const contentColumns = ['provider', 'model', 'parameters', 'system_prompt', 'output_schema'] as const;
+const contentColumns = ['provider', 'model', 'parameters', 'system_prompt', 'output_schema', 'tools'] as const;
 const columns = [
   'id',
   'name',
@@ -13,6 +21,9 @@ const columns = [
   'limits',
   'status',
   'tags',
+  'capabilities',
+  'memory_enabled',
+  'split',
   'version',
   'created_by',
   'created_at',
@@ -45,7 +56,6 @@ export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<Agent> 
       id: agent.id,
       tenant_id: tx.scope.tenantId,
       slug: agent.slug,
-      tags: [...agent.tags],
       created_by: agent.createdBy,
       revision: agent.revision,
     })
@@ -55,7 +65,7 @@ export async function insertAgent(tx: Tx<Schema>, agent: Agent): Promise<Agent> 
 }
 
 export async function insertAgentVersion(tx: Tx<Schema>, agent: Agent): Promise<void> {
-  const { provider, model, parameters, system_prompt, output_schema } = toRow(agent);
+  const { provider, model, parameters, system_prompt, output_schema, tools } = toRow(agent);
   await tx
     .insertInto('agent_versions')
     .values({
@@ -69,6 +79,7 @@ export async function insertAgentVersion(tx: Tx<Schema>, agent: Agent): Promise<
       parameters,
       system_prompt,
       output_schema,
+      tools,
       created_at: agent.updatedAt,
     })
     .execute();
@@ -118,13 +129,17 @@ export async function markAgentDeleted(tx: Tx<Schema>, agent: Agent, now: Date):
 /** Newest first: ids sort by time. */
 export async function listAgents(
   tx: ReadTx<Schema>,
-  filter: { status: Agent['status'] | undefined; slug: string; tag: string },
+  filter: { status: Agent['status'] | undefined; slug: string; tag: string; capability: string },
   page: { cursor: Cursor | undefined; limit: number },
 ): Promise<Agent[]> {
   let query = tx.selectFrom('agents').select(columns).where('deleted_at', 'is', null);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
   if (filter.slug !== '') query = query.where('slug', '=', filter.slug);
   if (filter.tag !== '') query = query.where((eb) => eb(eb.val(filter.tag), '=', eb.fn.any('tags')));
+  if (filter.capability !== '') {
+    const wanted = JSON.stringify([{ capability: filter.capability }]);
+    query = query.where(sql<boolean>`capabilities @> ${wanted}::jsonb`);
+  }
   const rows = await query
     .where(after<Schema, 'agents'>('desc', page.cursor))
     .orderBy('id', 'desc')
@@ -145,6 +160,18 @@ export async function findAgentVersion(
     .where('version', '=', version)
     .executeTakeFirst();
   return row && toVersion(row);
+}
+
+/** How many of these versions there are. */
+export async function countAgentVersions(
+  tx: ReadTx<Schema>,
+  agentId: string,
+  versions: readonly number[],
+): Promise<number> {
+  const { rows } = await sql<{ found: bigint }>`
+    select count(*) as found from agent_versions
+    where agent_id = ${agentId} and version = any (${versions}::integer[])`.execute(tx);
+  return Number(rows[0]?.found ?? 0n);
 }
 
 /** Newest first. */
@@ -173,7 +200,12 @@ function toRow(agent: Agent) {
     parameters: JSON.stringify(agent.parameters),
     system_prompt: agent.systemPrompt,
     output_schema: agent.outputSchema === undefined ? null : JSON.stringify(agent.outputSchema),
+    tools: [...agent.tools],
     limits: JSON.stringify(agent.limits),
+    tags: [...agent.tags],
+    capabilities: JSON.stringify(agent.capabilities),
+    memory_enabled: agent.memoryEnabled,
+    split: agent.split === undefined ? null : JSON.stringify(agent.split),
     status: agent.status,
     version: agent.version,
   };
@@ -186,6 +218,7 @@ function toContent(row: ContentRow): AgentContent {
     parameters: row.parameters as AgentParameters,
     systemPrompt: row.system_prompt,
     outputSchema: (row.output_schema as JsonObject | null) ?? undefined,
+    tools: row.tools,
   };
 }
 
@@ -199,6 +232,9 @@ function toAgent(row: AgentRow): Agent {
     limits: row.limits as AgentLimits,
     status: row.status,
     tags: row.tags,
+    capabilities: row.capabilities as unknown as readonly AgentCapability[],
+    memoryEnabled: row.memory_enabled,
+    split: (row.split as unknown as AgentSplit | null) ?? undefined,
     version: row.version,
     createdBy: row.created_by,
     createdAt: row.created_at,

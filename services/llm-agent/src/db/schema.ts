@@ -13,6 +13,7 @@ export interface AgentVersions {
   system_prompt: string;
   output_schema: Json | null;
   created_at: Generated<Timestamp>;
+  tools: Generated<string[]>;
 }
 
 export interface Agents {
@@ -36,6 +37,10 @@ export interface Agents {
   deleted_at: Timestamp | null;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  capabilities: Generated<Json>;
+  tools: Generated<string[]>;
+  memory_enabled: Generated<boolean>;
+  split: Json | null;
 }
 
 export interface ExecutionUpdates {
@@ -77,6 +82,8 @@ export interface Executions {
   last_cursor: Generated<Int8>;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  content_hash: Generated<string>;
+  split_id: string | null;
 }
 
 export interface ProviderAttempts {

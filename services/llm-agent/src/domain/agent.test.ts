@@ -14,6 +14,9 @@ const wish: AgentWish = {
   outputSchema: { type: 'object', required: ['a'] },
   limits: {},
   tags: [],
+  tools: [],
+  capabilities: [],
+  memoryEnabled: false,
 };
 const create = (different: Partial<AgentWish> = {}) =>
   createAgent({ ...wish, ...different }, { id: '1', createdBy: 'u', now, providers });
@@ -22,13 +25,28 @@ test('what executions depend on makes a version; a name does not', () => {
   const agent = create();
   expect(changeAgent(agent, { name: 'Other' }, { now, providers }).version).toBe(1);
   expect(changeAgent(agent, { systemPrompt: wish.systemPrompt }, { now, providers }).version).toBe(1);
-  for (const change of [{ systemPrompt: 'b' }, { model: 'b' }, { parameters: {} }, { outputSchema: undefined }]) {
+  for (const change of [
+    { systemPrompt: 'b' },
+    { model: 'b' },
+    { parameters: {} },
+    { outputSchema: undefined },
+    { tools: ['a'] },
+  ]) {
     expect(changeAgent(agent, change, { now, providers }).version).toBe(2);
   }
 });
 
 test('the content hash does not depend on the order of keys', () => {
   expect(contentHash(create({ outputSchema: { required: ['a'], type: 'object' } }))).toBe(contentHash(create()));
+});
+
+test('contents without tools keep the hash that they had before there were tools', () => {
+  expect(contentHash(create())).toBe('96b2859404717c550a292892e22e6b523408ada408af5fe478999569e8368c1f');
+});
+
+test('a capability is there once', () => {
+  const twice = [1, 0.5].map((proficiencyLevel) => ({ capability: 'sums', proficiencyLevel }));
+  expect(() => create({ capabilities: twice })).toThrow(expect.objectContaining({ reason: 'CAPABILITY_REPEATED' }));
 });
 
 test('an unknown provider is refused, with the known ones', () => {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { AppError } from '@flotilla/errors';
 import canonicalize from 'canonicalize';
-import { checkOutputSchema, type JsonObject } from './output-schema.ts';
+import { diffJson, type JsonChange } from './json-diff.ts';
+import { checkOutputSchema, type JsonObject, type JsonValue } from './output-schema.ts';
+import type { AgentSplit } from './split.ts';
 
 export type AgentStatus = 'active' | 'inactive' | 'archived';
 
@@ -18,6 +20,8 @@ export interface AgentParameters {
 export interface AgentLimits {
   readonly timeoutMs?: number;
   readonly maxAttempts?: number;
+  /** Rounds of tool calls. */
+  readonly maxIterations?: number;
 }
 
 /** What an execution depends on: a change of it is a new version. */
@@ -27,6 +31,14 @@ export interface AgentContent {
   readonly parameters: AgentParameters;
   readonly systemPrompt: string;
   readonly outputSchema: JsonObject | undefined;
+  /** Names of the tools that the model may call. */
+  readonly tools: readonly string[];
+}
+
+/** Something an agent can do, and how well: 0 up to 1. */
+export interface AgentCapability {
+  readonly capability: string;
+  readonly proficiencyLevel: number;
 }
 
 export interface Agent extends AgentContent {
@@ -37,6 +49,9 @@ export interface Agent extends AgentContent {
   readonly limits: AgentLimits;
   readonly status: AgentStatus;
   readonly tags: readonly string[];
+  readonly capabilities: readonly AgentCapability[];
+  readonly memoryEnabled: boolean;
+  readonly split: AgentSplit | undefined;
   readonly version: number;
   readonly createdBy: string;
   readonly createdAt: Date;
@@ -44,8 +59,10 @@ export interface Agent extends AgentContent {
   readonly revision: number;
 }
 
-export type AgentWish = AgentContent & Pick<Agent, 'name' | 'slug' | 'description' | 'limits' | 'tags'>;
-export type AgentChange = Partial<AgentContent & Pick<Agent, 'name' | 'description' | 'limits' | 'status'>>;
+/** What changes without a new version, because no execution notices. */
+type AgentDescription = Pick<Agent, 'name' | 'description' | 'limits' | 'tags' | 'capabilities' | 'memoryEnabled'>;
+export type AgentWish = AgentContent & AgentDescription & Pick<Agent, 'slug'>;
+export type AgentChange = Partial<AgentContent & AgentDescription & Pick<Agent, 'status' | 'split'>>;
 
 /** Which providers this fleet is configured with. */
 export type KnownProviders = ReadonlySet<string>;
@@ -56,8 +73,10 @@ export function createAgent(
   known: { id: string; createdBy: string; now: Date; providers: KnownProviders },
 ): Agent {
   checkContent(wish, known.providers);
+  checkCapabilities(wish);
   const { id, createdBy, now } = known;
-  return { ...wish, id, createdBy, status: 'active', version: 1, createdAt: now, updatedAt: now, revision: 1 };
+  const times = { createdAt: now, updatedAt: now };
+  return { ...wish, id, createdBy, status: 'active', split: undefined, version: 1, ...times, revision: 1 };
 }
 
 /** The agent after the change; the version counts up when executions would notice. */
@@ -66,6 +85,7 @@ export function changeAgent(agent: Agent, change: AgentChange, known: { now: Dat
     throw new AppError('failed_precondition', 'AGENT_ARCHIVED', 'An archived agent does not change any more.');
   }
   const changed = { ...agent, ...change };
+  checkCapabilities(changed);
   const sameContent = contentHash(changed) === contentHash(agent);
   if (!sameContent) checkContent(changed, known.providers);
   return { ...changed, version: agent.version + (sameContent ? 0 : 1), updatedAt: known.now };
@@ -82,11 +102,27 @@ export function checkRunnable(agent: Agent): void {
 }
 
 /** SHA-256 over the canonical JSON (RFC 8785) of the content, in hexadecimal. */
-export function contentHash({ provider, model, parameters, systemPrompt, outputSchema }: AgentContent): string {
-  const content = canonicalize({ provider, model, parameters, systemPrompt, outputSchema: outputSchema ?? null });
+export function contentHash(content: AgentContent): string {
   return createHash('sha256')
-    .update(content ?? '')
+    .update(canonicalize(contentOf(content)) ?? '')
     .digest('hex');
+}
+
+/** What is different between two contents, by JSON pointer. */
+export function diffContents(before: AgentContent, after: AgentContent): readonly JsonChange[] {
+  return diffJson(contentOf(before), contentOf(after));
+}
+
+/** The content as JSON. No tools are not mentioned: contents from before there were tools keep their hash. */
+function contentOf({ provider, model, parameters, systemPrompt, outputSchema, tools }: AgentContent): JsonValue {
+  const content = { provider, model, parameters: { ...parameters }, systemPrompt, outputSchema: outputSchema ?? null };
+  return tools.length === 0 ? content : { ...content, tools: [...tools] };
+}
+
+function checkCapabilities({ capabilities }: Pick<Agent, 'capabilities'>): void {
+  if (new Set(capabilities.map(({ capability }) => capability)).size < capabilities.length) {
+    throw new AppError('invalid_argument', 'CAPABILITY_REPEATED', 'An agent has a capability once.');
+  }
 }
 
 function checkContent(content: AgentContent, providers: KnownProviders): void {

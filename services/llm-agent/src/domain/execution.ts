@@ -8,6 +8,10 @@ export interface Execution {
   readonly id: string;
   readonly agentId: string;
   readonly agentVersion: number;
+  /** Of the version that ran. */
+  readonly contentHash: string;
+  /** The split that chose the version. */
+  readonly splitId: string | undefined;
   readonly status: ExecutionStatus;
   readonly prompt: string;
   readonly response: string;

@@ -5,5 +5,8 @@ export const agentNotFound = (): AppError => new AppError('not_found', 'AGENT_NO
 export const agentVersionNotFound = (): AppError =>
   new AppError('not_found', 'AGENT_VERSION_NOT_FOUND', 'The agent has no such version.');
 
+export const splitNotFound = (): AppError =>
+  new AppError('not_found', 'SPLIT_NOT_FOUND', 'The agent has no such split.');
+
 export const executionNotFound = (): AppError =>
   new AppError('not_found', 'EXECUTION_NOT_FOUND', 'There is no such execution.');

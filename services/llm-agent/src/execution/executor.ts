@@ -11,6 +11,8 @@ export interface ExecutionWish {
   readonly agentId: string;
   readonly agentVersion: number;
   readonly prompt: string;
+  /** Where the agent is split: the same key runs the same version. */
+  readonly splitKey: string;
 }
 
 /** Runs agents for callers; runs outlive the calls that began them. */

@@ -27,8 +27,8 @@ export function agents(db: Database<Schema>, keeping: AgentKeeping): ServiceImpl
     listAgents: (request, call) =>
       db.read(call, async (tx) => {
         const size = pageSizeOf(request.pageSize);
-        const { slug, tag } = request;
-        const filter = { status: toStatus(request.status), slug, tag };
+        const { slug, tag, capability } = request;
+        const filter = { status: toStatus(request.status), slug, tag, capability };
         const found = await listAgents(tx, filter, { cursor: pageToken.decode(request.pageToken), limit: size + 1 });
         const { rows, nextPageToken } = toPage(found, size);
         return { agents: rows.map(toAgentMessage), nextPageToken };

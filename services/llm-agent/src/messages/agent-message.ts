@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Duration, durationFromMs, durationMs, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import {
+  type AgentCapability as AgentCapabilityMessage,
   type AgentLimits as AgentLimitsMessage,
   type AgentParameters as AgentParametersMessage,
   type AgentSchema,
@@ -10,7 +11,16 @@ import {
   type UpdateAgentRequest,
 } from '@flotilla/contracts/agent';
 import type { AgentVersion } from '../db/agent-repository.ts';
-import type { Agent, AgentChange, AgentLimits, AgentParameters, AgentStatus, AgentWish } from '../domain/agent.ts';
+import {
+  type Agent,
+  type AgentCapability,
+  type AgentChange,
+  type AgentLimits,
+  type AgentParameters,
+  type AgentStatus,
+  type AgentWish,
+  contentHash,
+} from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
 
 const statusMessages: Record<AgentStatus, AgentStatusMessage> = {
@@ -29,9 +39,16 @@ export function toAgentMessage(agent: Agent): MessageInitShape<typeof AgentSchem
     limits: {
       ...(agent.limits.timeoutMs === undefined ? {} : { timeout: durationFromMs(agent.limits.timeoutMs) }),
       maxAttempts: agent.limits.maxAttempts ?? 0,
+      maxIterations: agent.limits.maxIterations ?? 0,
     },
     status: statusMessages[agent.status],
     tags: [...agent.tags],
+    capabilities: agent.capabilities.map((capability) => ({ ...capability })),
+    memoryEnabled: agent.memoryEnabled,
+    contentHash: contentHash(agent),
+    ...(agent.split === undefined
+      ? {}
+      : { split: { id: agent.split.id, arms: agent.split.arms.map((arm) => ({ ...arm })) } }),
     version: agent.version,
     createdBy: agent.createdBy,
     createTime: timestampFromDate(agent.createdAt),
@@ -62,6 +79,9 @@ export function toAgentWish(request: CreateAgentRequest): AgentWish {
     outputSchema: toSchema(request.outputSchema),
     limits: toLimits(request.limits),
     tags: request.tags,
+    tools: request.tools,
+    capabilities: request.capabilities.map(toCapability),
+    memoryEnabled: request.memoryEnabled,
   };
 }
 
@@ -78,6 +98,12 @@ export function toAgentChange(request: UpdateAgentRequest): AgentChange {
     ...(request.outputSchema === undefined ? {} : { outputSchema: toSchema(request.outputSchema) }),
     ...(request.limits === undefined ? {} : { limits: toLimits(request.limits) }),
     ...(status === undefined ? {} : { status }),
+    ...(request.tools === undefined ? {} : { tools: request.tools.tools }),
+    ...(request.tags === undefined ? {} : { tags: request.tags.tags }),
+    ...(request.capabilities === undefined
+      ? {}
+      : { capabilities: request.capabilities.capabilities.map(toCapability) }),
+    ...(request.memoryEnabled === undefined ? {} : { memoryEnabled: request.memoryEnabled }),
   };
 }
 
@@ -86,13 +112,14 @@ export function toStatus(message: AgentStatusMessage | undefined): AgentStatus |
   return (Object.keys(statusMessages) as AgentStatus[]).find((status) => statusMessages[status] === message);
 }
 
-function toContentMessage({ provider, model, parameters, systemPrompt, outputSchema }: Agent | AgentVersion) {
+function toContentMessage({ provider, model, parameters, systemPrompt, outputSchema, tools }: Agent | AgentVersion) {
   const { seed, ...others } = parameters;
   return {
     provider,
     model,
     parameters: { ...others, ...(seed === undefined ? {} : { seed: BigInt(seed) }) },
     systemPrompt,
+    tools: [...tools],
     ...(outputSchema === undefined ? {} : { outputSchema }),
   };
 }
@@ -109,10 +136,16 @@ function toParameters(message: AgentParametersMessage | undefined): AgentParamet
 function toLimits(message: AgentLimitsMessage | undefined): AgentLimits {
   const timeout: Duration | undefined = message?.timeout;
   const maxAttempts = message?.maxAttempts ?? 0;
+  const maxIterations = message?.maxIterations ?? 0;
   return {
     ...(timeout === undefined ? {} : { timeoutMs: Math.max(1, Math.round(durationMs(timeout))) }),
     ...(maxAttempts === 0 ? {} : { maxAttempts }),
+    ...(maxIterations === 0 ? {} : { maxIterations }),
   };
+}
+
+function toCapability({ capability, proficiencyLevel }: AgentCapabilityMessage): AgentCapability {
+  return { capability, proficiencyLevel };
 }
 
 function toSchema(schema: object | undefined): JsonObject | undefined {

@@ -31,6 +31,8 @@ export function toExecutionMessage(execution: Execution): MessageInitShape<typeo
     id: execution.id,
     agentId: execution.agentId,
     agentVersion: execution.agentVersion,
+    contentHash: execution.contentHash,
+    splitId: execution.splitId ?? '',
     status: statusMessages[execution.status],
     prompt: execution.prompt,
     response: execution.response,

@@ -12,7 +12,7 @@ import type { Clients } from '../harness.ts';
 const folder = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The bundle as it ships, in a process of its own. */
-export interface ReplicaProcess extends Clients {
+export interface ReplicaProcess extends Pick<Clients, 'agents' | 'executions'> {
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void;
   readonly exited: Promise<unknown>;
   close(): void;

@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/agents.proto.
  */
 export const file_flotilla_agent_v1_agents: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9hZ2VudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIvMDCgVBZ2VudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSNgoKcGFyYW1ldGVycxgHIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIVCg1zeXN0ZW1fcHJvbXB0GAggASgJEi4KDW91dHB1dF9zY2hlbWEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgKIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEi4KBnN0YXR1cxgLIAEoDjIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3RhdHVzEgwKBHRhZ3MYDCADKAkSDwoHdmVyc2lvbhgNIAEoBRISCgpjcmVhdGVkX2J5GA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCToKqrYYBmFnZW50cyLcAQoPQWdlbnRQYXJhbWV0ZXJzEjEKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAAEgAiAEBEiQKCm1heF90b2tlbnMYAiABKAVCC7pICBoGGMCEPSgBSAGIAQESKwoFdG9wX3AYAyABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASAKIAQESEQoEc2VlZBgEIAEoA0gDiAEBQg4KDF90ZW1wZXJhdHVyZUINCgtfbWF4X3Rva2Vuc0IICgZfdG9wX3BCBwoFX3NlZWQiaQoLQWdlbnRMaW1pdHMSOQoHdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABIfCgxtYXhfYXR0ZW1wdHMYAiABKAVCCbpIBhoEGAooACKYAgoMQWdlbnRWZXJzaW9uEhAKCGFnZW50X2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSFAoMY29udGVudF9oYXNoGAMgASgJEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEjYKCnBhcmFtZXRlcnMYBiABKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFBhcmFtZXRlcnMSFQoNc3lzdGVtX3Byb21wdBgHIAEoCRIuCg1vdXRwdXRfc2NoZW1hGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJwoPR2V0QWdlbnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASK3AQoRTGlzdEFnZW50c1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEjgKBnN0YXR1cxgDIAEoDjIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3RhdHVzQgi6SAWCAQIQARIVCgRzbHVnGAQgASgJQge6SARyAhhkEhQKA3RhZxgFIAEoCUIHukgEcgIYZCJXChJMaXN0QWdlbnRzUmVzcG9uc2USKAoGYWdlbnRzGAEgAygLMhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp8DChJDcmVhdGVBZ2VudFJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARj/ARI7CgRzbHVnGAIgASgJQi26SCpyKDImXlthLXowLTldKD86W2EtejAtOS1dezAsOTh9W2EtejAtOV0pPyQSHQoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfEhsKCHByb3ZpZGVyGAQgASgJQgm6SAZyBBABGDISGAoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZBI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEiIKDXN5c3RlbV9wcm9tcHQYByABKAlCC7pICHIGEAEooI0GEi4KDW91dHB1dF9zY2hlbWEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgJIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEiAKBHRhZ3MYCiADKAlCErpID5IBDBAyGAEiBnIEEAEYZCKUBAoSVXBkYXRlQWdlbnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIdCgRuYW1lGAIgASgJQgq6SAdyBRABGP8BSACIAQESIgoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfSAGIAQESIAoIcHJvdmlkZXIYBCABKAlCCbpIBnIEEAEYMkgCiAEBEh0KBW1vZGVsGAUgASgJQgm6SAZyBBABGGRIA4gBARI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEicKDXN5c3RlbV9wcm9tcHQYByABKAlCC7pICHIGEAEooI0GSASIAQESLgoNb3V0cHV0X3NjaGVtYRgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLgoGbGltaXRzGAkgASgLMh4uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRMaW1pdHMSPwoGc3RhdHVzGAogASgOMh4uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRTdGF0dXNCCrpIB4IBBBABIABIBYgBARIVCgRldGFnGAsgASgJQge6SARyAhggQgcKBV9uYW1lQg4KDF9kZXNjcmlwdGlvbkILCglfcHJvdmlkZXJCCAoGX21vZGVsQhAKDl9zeXN0ZW1fcHJvbXB0QgkKB19zdGF0dXMiQQoSRGVsZXRlQWdlbnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggInMKGExpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBIaCghhZ2VudF9pZBgBIAEoCUIIukgFcgOwAQESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIImcKGUxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2USMQoIdmVyc2lvbnMYASADKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKnoKC0FnZW50U3RhdHVzEhwKGEFHRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0FHRU5UX1NUQVRVU19BQ1RJVkUQARIZChVBR0VOVF9TVEFUVVNfSU5BQ1RJVkUQAhIZChVBR0VOVF9TVEFUVVNfQVJDSElWRUQQAzLHBgoMQWdlbnRTZXJ2aWNlEnAKCEdldEFnZW50EiIuZmxvdGlsbGEuYWdlbnQudjEuR2V0QWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiJoq1GAthZ2VudHM6cmVhZILT5JMCERIPL3YxL2FnZW50cy97aWR9EnwKCkxpc3RBZ2VudHMSJC5mbG90aWxsYS5hZ2VudC52MS5MaXN0QWdlbnRzUmVxdWVzdBolLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudHNSZXNwb25zZSIhirUYC2FnZW50czpyZWFkgtPkkwIMEgovdjEvYWdlbnRzEokBCgtDcmVhdGVBZ2VudBIlLmZsb3RpbGxhLmFnZW50LnYxLkNyZWF0ZUFnZW50UmVxdWVzdBoYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50IjmKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmNyZWF0ZaC1GAGC0+STAg86ASoiCi92MS9hZ2VudHMSigEKC1VwZGF0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuVXBkYXRlQWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiOoq1GAxhZ2VudHM6d3JpdGWatRgMYWdlbnQudXBkYXRlgtPkkwIUOgEqMg8vdjEvYWdlbnRzL3tpZH0ShQEKC0RlbGV0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuRGVsZXRlQWdlbnRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IjeKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmRlbGV0ZYLT5JMCESoPL3YxL2FnZW50cy97aWR9EqUBChFMaXN0QWdlbnRWZXJzaW9ucxIrLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBosLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2UiNYq1GAthZ2VudHM6cmVhZILT5JMCIBIeL3YxL2FnZW50cy97YWdlbnRfaWR9L3ZlcnNpb25zYgZwcm90bzM", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9hZ2VudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIpgFCgVBZ2VudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSNgoKcGFyYW1ldGVycxgHIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIVCg1zeXN0ZW1fcHJvbXB0GAggASgJEi4KDW91dHB1dF9zY2hlbWEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgKIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEi4KBnN0YXR1cxgLIAEoDjIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3RhdHVzEgwKBHRhZ3MYDCADKAkSDwoHdmVyc2lvbhgNIAEoBRISCgpjcmVhdGVkX2J5GA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCRI4CgxjYXBhYmlsaXRpZXMYHiADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHkSDQoFdG9vbHMYHyADKAkSFgoObWVtb3J5X2VuYWJsZWQYICABKAgSFAoMY29udGVudF9oYXNoGCEgASgJEiwKBXNwbGl0GCIgASgLMh0uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRTcGxpdDoKqrYYBmFnZW50cyJkCg9BZ2VudENhcGFiaWxpdHkSHQoKY2FwYWJpbGl0eRgBIAEoCUIJukgGcgQQARhkEjIKEXByb2ZpY2llbmN5X2xldmVsGAIgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAACJICgpBZ2VudFNwbGl0EgoKAmlkGAEgASgJEi4KBGFybXMYAiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFNwbGl0QXJtIkUKDUFnZW50U3BsaXRBcm0SGAoHdmVyc2lvbhgBIAEoBUIHukgEGgIoARIaCgZ3ZWlnaHQYAiABKAVCCrpIBxoFGOgHKAEi3AEKD0FnZW50UGFyYW1ldGVycxIxCgt0ZW1wZXJhdHVyZRgBIAEoAUIXukgUEhIZAAAAAAAAAEApAAAAAAAAAABIAIgBARIkCgptYXhfdG9rZW5zGAIgASgFQgu6SAgaBhjAhD0oAUgBiAEBEisKBXRvcF9wGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgCiAEBEhEKBHNlZWQYBCABKANIA4gBAUIOCgxfdGVtcGVyYXR1cmVCDQoLX21heF90b2tlbnNCCAoGX3RvcF9wQgcKBV9zZWVkIowBCgtBZ2VudExpbWl0cxI5Cgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEh8KDG1heF9hdHRlbXB0cxgCIAEoBUIJukgGGgQYCigAEiEKDm1heF9pdGVyYXRpb25zGAMgASgFQgm6SAYaBBgyKAAipwIKDEFnZW50VmVyc2lvbhIQCghhZ2VudF9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEhQKDGNvbnRlbnRfaGFzaBgDIAEoCRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEhUKDXN5c3RlbV9wcm9tcHQYByABKAkSLgoNb3V0cHV0X3NjaGVtYRgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvb2xzGB4gAygJIicKD0dldEFnZW50UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEi1AEKEUxpc3RBZ2VudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI4CgZzdGF0dXMYAyABKA4yHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFN0YXR1c0IIukgFggECEAESFQoEc2x1ZxgEIAEoCUIHukgEcgIYZBIUCgN0YWcYBSABKAlCB7pIBHICGGQSGwoKY2FwYWJpbGl0eRgeIAEoCUIHukgEcgIYZCJXChJMaXN0QWdlbnRzUmVzcG9uc2USKAoGYWdlbnRzGAEgAygLMhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrEEChJDcmVhdGVBZ2VudFJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARj/ARI7CgRzbHVnGAIgASgJQi26SCpyKDImXlthLXowLTldKD86W2EtejAtOS1dezAsOTh9W2EtejAtOV0pPyQSHQoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfEhsKCHByb3ZpZGVyGAQgASgJQgm6SAZyBBABGDISGAoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZBI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEiIKDXN5c3RlbV9wcm9tcHQYByABKAlCC7pICHIGEAEooI0GEi4KDW91dHB1dF9zY2hlbWEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgJIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEiAKBHRhZ3MYCiADKAlCErpID5IBDBAyGAEiBnIEEAEYZBJCCgxjYXBhYmlsaXRpZXMYHiADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHlCCLpIBZIBAhAyEjQKBXRvb2xzGB8gAygJQiW6SCKSAR8QMhgBIhlyFzIVXlthLXpBLVowLTlfLV17MSw2NH0kEhYKDm1lbW9yeV9lbmFibGVkGCAgASgIIuIFChJVcGRhdGVBZ2VudFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIiCgtkZXNjcmlwdGlvbhgDIAEoCUIIukgFcgMYoB9IAYgBARIgCghwcm92aWRlchgEIAEoCUIJukgGcgQQARgySAKIAQESHQoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZEgDiAEBEjYKCnBhcmFtZXRlcnMYBiABKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFBhcmFtZXRlcnMSJwoNc3lzdGVtX3Byb21wdBgHIAEoCUILukgIcgYQASigjQZIBIgBARIuCg1vdXRwdXRfc2NoZW1hGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIuCgZsaW1pdHMYCSABKAsyHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudExpbWl0cxI/CgZzdGF0dXMYCiABKA4yHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFN0YXR1c0IKukgHggEEEAEgAEgFiAEBEhUKBGV0YWcYCyABKAlCB7pIBHICGCASPAoMY2FwYWJpbGl0aWVzGB4gASgLMiYuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5TGlzdBIvCgV0b29scxgfIAEoCzIgLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50VG9vbExpc3QSGwoObWVtb3J5X2VuYWJsZWQYICABKAhIBogBARItCgR0YWdzGCEgASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRUYWdMaXN0QgcKBV9uYW1lQg4KDF9kZXNjcmlwdGlvbkILCglfcHJvdmlkZXJCCAoGX21vZGVsQhAKDl9zeXN0ZW1fcHJvbXB0QgkKB19zdGF0dXNCEQoPX21lbW9yeV9lbmFibGVkIlkKE0FnZW50Q2FwYWJpbGl0eUxpc3QSQgoMY2FwYWJpbGl0aWVzGAEgAygLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5Qgi6SAWSAQIQMiJFCg1BZ2VudFRvb2xMaXN0EjQKBXRvb2xzGAEgAygJQiW6SCKSAR8QMhgBIhlyFzIVXlthLXpBLVowLTlfLV17MSw2NH0kIjAKDEFnZW50VGFnTGlzdBIgCgR0YWdzGAEgAygJQhK6SA+SAQwQMhgBIgZyBBABGGQiQQoSRGVsZXRlQWdlbnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggInMKGExpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBIaCghhZ2VudF9pZBgBIAEoCUIIukgFcgOwAQESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIImcKGUxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2USMQoIdmVyc2lvbnMYASADKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKnoKC0FnZW50U3RhdHVzEhwKGEFHRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0FHRU5UX1NUQVRVU19BQ1RJVkUQARIZChVBR0VOVF9TVEFUVVNfSU5BQ1RJVkUQAhIZChVBR0VOVF9TVEFUVVNfQVJDSElWRUQQAzLHBgoMQWdlbnRTZXJ2aWNlEnAKCEdldEFnZW50EiIuZmxvdGlsbGEuYWdlbnQudjEuR2V0QWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiJoq1GAthZ2VudHM6cmVhZILT5JMCERIPL3YxL2FnZW50cy97aWR9EnwKCkxpc3RBZ2VudHMSJC5mbG90aWxsYS5hZ2VudC52MS5MaXN0QWdlbnRzUmVxdWVzdBolLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudHNSZXNwb25zZSIhirUYC2FnZW50czpyZWFkgtPkkwIMEgovdjEvYWdlbnRzEokBCgtDcmVhdGVBZ2VudBIlLmZsb3RpbGxhLmFnZW50LnYxLkNyZWF0ZUFnZW50UmVxdWVzdBoYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50IjmKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmNyZWF0ZaC1GAGC0+STAg86ASoiCi92MS9hZ2VudHMSigEKC1VwZGF0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuVXBkYXRlQWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiOoq1GAxhZ2VudHM6d3JpdGWatRgMYWdlbnQudXBkYXRlgtPkkwIUOgEqMg8vdjEvYWdlbnRzL3tpZH0ShQEKC0RlbGV0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuRGVsZXRlQWdlbnRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IjeKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmRlbGV0ZYLT5JMCESoPL3YxL2FnZW50cy97aWR9EqUBChFMaXN0QWdlbnRWZXJzaW9ucxIrLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBosLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2UiNYq1GAthZ2VudHM6cmVhZILT5JMCIBIeL3YxL2FnZW50cy97YWdlbnRfaWR9L3ZlcnNpb25zYgZwcm90bzM", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What an agent is.
@@ -115,6 +115,39 @@ export type Agent = Message<"flotilla.agent.v1.Agent"> & {
    * @generated from field: string etag = 17;
    */
   etag: string;
+
+  /**
+   * @generated from field: repeated flotilla.agent.v1.AgentCapability capabilities = 30;
+   */
+  capabilities: AgentCapability[];
+
+  /**
+   * Names of the tools that the model may call.
+   *
+   * @generated from field: repeated string tools = 31;
+   */
+  tools: string[];
+
+  /**
+   * Whether the agent keeps what it learns between executions.
+   *
+   * @generated from field: bool memory_enabled = 32;
+   */
+  memoryEnabled: boolean;
+
+  /**
+   * SHA-256 of the current version's content, in hexadecimal.
+   *
+   * @generated from field: string content_hash = 33;
+   */
+  contentHash: string;
+
+  /**
+   * How executions that ask for no version are spread over versions; none means that all run the newest.
+   *
+   * @generated from field: flotilla.agent.v1.AgentSplit split = 34;
+   */
+  split?: AgentSplit | undefined;
 };
 
 /**
@@ -123,6 +156,80 @@ export type Agent = Message<"flotilla.agent.v1.Agent"> & {
  */
 export const AgentSchema: GenMessage<Agent> = /*@__PURE__*/
   messageDesc(file_flotilla_agent_v1_agents, 0);
+
+/**
+ * Something an agent can do, and how well.
+ *
+ * @generated from message flotilla.agent.v1.AgentCapability
+ */
+export type AgentCapability = Message<"flotilla.agent.v1.AgentCapability"> & {
+  /**
+   * @generated from field: string capability = 1;
+   */
+  capability: string;
+
+  /**
+   * @generated from field: double proficiency_level = 2;
+   */
+  proficiencyLevel: number;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentCapability.
+ * Use `create(AgentCapabilitySchema)` to create a new message.
+ */
+export const AgentCapabilitySchema: GenMessage<AgentCapability> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 1);
+
+/**
+ * An experiment: versions that run side by side.
+ *
+ * @generated from message flotilla.agent.v1.AgentSplit
+ */
+export type AgentSplit = Message<"flotilla.agent.v1.AgentSplit"> & {
+  /**
+   * Stays while the versions are the same ones, whatever their weights.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: repeated flotilla.agent.v1.AgentSplitArm arms = 2;
+   */
+  arms: AgentSplitArm[];
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentSplit.
+ * Use `create(AgentSplitSchema)` to create a new message.
+ */
+export const AgentSplitSchema: GenMessage<AgentSplit> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 2);
+
+/**
+ * @generated from message flotilla.agent.v1.AgentSplitArm
+ */
+export type AgentSplitArm = Message<"flotilla.agent.v1.AgentSplitArm"> & {
+  /**
+   * @generated from field: int32 version = 1;
+   */
+  version: number;
+
+  /**
+   * Its part of all weights is its part of the executions.
+   *
+   * @generated from field: int32 weight = 2;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentSplitArm.
+ * Use `create(AgentSplitArmSchema)` to create a new message.
+ */
+export const AgentSplitArmSchema: GenMessage<AgentSplitArm> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 3);
 
 /**
  * @generated from message flotilla.agent.v1.AgentParameters
@@ -154,7 +261,7 @@ export type AgentParameters = Message<"flotilla.agent.v1.AgentParameters"> & {
  * Use `create(AgentParametersSchema)` to create a new message.
  */
 export const AgentParametersSchema: GenMessage<AgentParameters> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 1);
+  messageDesc(file_flotilla_agent_v1_agents, 4);
 
 /**
  * @generated from message flotilla.agent.v1.AgentLimits
@@ -173,6 +280,13 @@ export type AgentLimits = Message<"flotilla.agent.v1.AgentLimits"> & {
    * @generated from field: int32 max_attempts = 2;
    */
   maxAttempts: number;
+
+  /**
+   * Rounds of tool calls in one execution. 0 means the service's default.
+   *
+   * @generated from field: int32 max_iterations = 3;
+   */
+  maxIterations: number;
 };
 
 /**
@@ -180,7 +294,7 @@ export type AgentLimits = Message<"flotilla.agent.v1.AgentLimits"> & {
  * Use `create(AgentLimitsSchema)` to create a new message.
  */
 export const AgentLimitsSchema: GenMessage<AgentLimits> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 2);
+  messageDesc(file_flotilla_agent_v1_agents, 5);
 
 /**
  * An agent as it was.
@@ -199,7 +313,8 @@ export type AgentVersion = Message<"flotilla.agent.v1.AgentVersion"> & {
   version: number;
 
   /**
-   * SHA-256 over provider, model, parameters, prompt and schema, in hexadecimal.
+   * SHA-256 over the canonical JSON (RFC 8785) of provider, model, parameters, prompt, schema and tools, in hexadecimal:
+   * the same content has the same hash, in every version and every agent.
    *
    * @generated from field: string content_hash = 3;
    */
@@ -234,6 +349,11 @@ export type AgentVersion = Message<"flotilla.agent.v1.AgentVersion"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 9;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: repeated string tools = 30;
+   */
+  tools: string[];
 };
 
 /**
@@ -241,7 +361,7 @@ export type AgentVersion = Message<"flotilla.agent.v1.AgentVersion"> & {
  * Use `create(AgentVersionSchema)` to create a new message.
  */
 export const AgentVersionSchema: GenMessage<AgentVersion> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 3);
+  messageDesc(file_flotilla_agent_v1_agents, 6);
 
 /**
  * @generated from message flotilla.agent.v1.GetAgentRequest
@@ -258,7 +378,7 @@ export type GetAgentRequest = Message<"flotilla.agent.v1.GetAgentRequest"> & {
  * Use `create(GetAgentRequestSchema)` to create a new message.
  */
 export const GetAgentRequestSchema: GenMessage<GetAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 4);
+  messageDesc(file_flotilla_agent_v1_agents, 7);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentsRequest
@@ -292,6 +412,13 @@ export type ListAgentsRequest = Message<"flotilla.agent.v1.ListAgentsRequest"> &
    * @generated from field: string tag = 5;
    */
   tag: string;
+
+  /**
+   * Only agents with this capability.
+   *
+   * @generated from field: string capability = 30;
+   */
+  capability: string;
 };
 
 /**
@@ -299,7 +426,7 @@ export type ListAgentsRequest = Message<"flotilla.agent.v1.ListAgentsRequest"> &
  * Use `create(ListAgentsRequestSchema)` to create a new message.
  */
 export const ListAgentsRequestSchema: GenMessage<ListAgentsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 5);
+  messageDesc(file_flotilla_agent_v1_agents, 8);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentsResponse
@@ -321,7 +448,7 @@ export type ListAgentsResponse = Message<"flotilla.agent.v1.ListAgentsResponse">
  * Use `create(ListAgentsResponseSchema)` to create a new message.
  */
 export const ListAgentsResponseSchema: GenMessage<ListAgentsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 6);
+  messageDesc(file_flotilla_agent_v1_agents, 9);
 
 /**
  * @generated from message flotilla.agent.v1.CreateAgentRequest
@@ -376,6 +503,21 @@ export type CreateAgentRequest = Message<"flotilla.agent.v1.CreateAgentRequest">
    * @generated from field: repeated string tags = 10;
    */
   tags: string[];
+
+  /**
+   * @generated from field: repeated flotilla.agent.v1.AgentCapability capabilities = 30;
+   */
+  capabilities: AgentCapability[];
+
+  /**
+   * @generated from field: repeated string tools = 31;
+   */
+  tools: string[];
+
+  /**
+   * @generated from field: bool memory_enabled = 32;
+   */
+  memoryEnabled: boolean;
 };
 
 /**
@@ -383,7 +525,7 @@ export type CreateAgentRequest = Message<"flotilla.agent.v1.CreateAgentRequest">
  * Use `create(CreateAgentRequestSchema)` to create a new message.
  */
 export const CreateAgentRequestSchema: GenMessage<CreateAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 7);
+  messageDesc(file_flotilla_agent_v1_agents, 10);
 
 /**
  * @generated from message flotilla.agent.v1.UpdateAgentRequest
@@ -443,6 +585,28 @@ export type UpdateAgentRequest = Message<"flotilla.agent.v1.UpdateAgentRequest">
    * @generated from field: string etag = 11;
    */
   etag: string;
+
+  /**
+   * Lists that are given replace those of before; an empty one clears them.
+   *
+   * @generated from field: flotilla.agent.v1.AgentCapabilityList capabilities = 30;
+   */
+  capabilities?: AgentCapabilityList | undefined;
+
+  /**
+   * @generated from field: flotilla.agent.v1.AgentToolList tools = 31;
+   */
+  tools?: AgentToolList | undefined;
+
+  /**
+   * @generated from field: optional bool memory_enabled = 32;
+   */
+  memoryEnabled?: boolean | undefined;
+
+  /**
+   * @generated from field: flotilla.agent.v1.AgentTagList tags = 33;
+   */
+  tags?: AgentTagList | undefined;
 };
 
 /**
@@ -450,7 +614,58 @@ export type UpdateAgentRequest = Message<"flotilla.agent.v1.UpdateAgentRequest">
  * Use `create(UpdateAgentRequestSchema)` to create a new message.
  */
 export const UpdateAgentRequestSchema: GenMessage<UpdateAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 8);
+  messageDesc(file_flotilla_agent_v1_agents, 11);
+
+/**
+ * @generated from message flotilla.agent.v1.AgentCapabilityList
+ */
+export type AgentCapabilityList = Message<"flotilla.agent.v1.AgentCapabilityList"> & {
+  /**
+   * @generated from field: repeated flotilla.agent.v1.AgentCapability capabilities = 1;
+   */
+  capabilities: AgentCapability[];
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentCapabilityList.
+ * Use `create(AgentCapabilityListSchema)` to create a new message.
+ */
+export const AgentCapabilityListSchema: GenMessage<AgentCapabilityList> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 12);
+
+/**
+ * @generated from message flotilla.agent.v1.AgentToolList
+ */
+export type AgentToolList = Message<"flotilla.agent.v1.AgentToolList"> & {
+  /**
+   * @generated from field: repeated string tools = 1;
+   */
+  tools: string[];
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentToolList.
+ * Use `create(AgentToolListSchema)` to create a new message.
+ */
+export const AgentToolListSchema: GenMessage<AgentToolList> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 13);
+
+/**
+ * @generated from message flotilla.agent.v1.AgentTagList
+ */
+export type AgentTagList = Message<"flotilla.agent.v1.AgentTagList"> & {
+  /**
+   * @generated from field: repeated string tags = 1;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentTagList.
+ * Use `create(AgentTagListSchema)` to create a new message.
+ */
+export const AgentTagListSchema: GenMessage<AgentTagList> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 14);
 
 /**
  * @generated from message flotilla.agent.v1.DeleteAgentRequest
@@ -472,7 +687,7 @@ export type DeleteAgentRequest = Message<"flotilla.agent.v1.DeleteAgentRequest">
  * Use `create(DeleteAgentRequestSchema)` to create a new message.
  */
 export const DeleteAgentRequestSchema: GenMessage<DeleteAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 9);
+  messageDesc(file_flotilla_agent_v1_agents, 15);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentVersionsRequest
@@ -499,7 +714,7 @@ export type ListAgentVersionsRequest = Message<"flotilla.agent.v1.ListAgentVersi
  * Use `create(ListAgentVersionsRequestSchema)` to create a new message.
  */
 export const ListAgentVersionsRequestSchema: GenMessage<ListAgentVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 10);
+  messageDesc(file_flotilla_agent_v1_agents, 16);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentVersionsResponse
@@ -521,7 +736,7 @@ export type ListAgentVersionsResponse = Message<"flotilla.agent.v1.ListAgentVers
  * Use `create(ListAgentVersionsResponseSchema)` to create a new message.
  */
 export const ListAgentVersionsResponseSchema: GenMessage<ListAgentVersionsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 11);
+  messageDesc(file_flotilla_agent_v1_agents, 17);
 
 /**
  * @generated from enum flotilla.agent.v1.AgentStatus

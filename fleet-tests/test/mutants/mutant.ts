@@ -64,7 +64,7 @@ export const mutants: readonly Mutant[] = [
     name: 'an undo counts only once its effect is known to have happened',
     file: `${workflow}/src/domain/interpret.ts`,
     original: "findLast((effect) => effect.state === 'registered' ||",
-    mutation: "findLast((effect) => (effect.state === 'registered' && state.facts.has(effect.stepId)) ||",
+    mutation: "findLast((effect) => (effect.state === 'registered' && state.done.has(effect.stepId)) ||",
     ...late,
     failure: /^AssertionError/,
   },

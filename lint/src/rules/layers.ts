@@ -11,6 +11,7 @@ const pureModules = new Set([
   'ajv/dist/2020.js',
   'canonicalize',
   'liquidjs',
+  'immutable',
   're2js',
   'node:crypto',
   'node:vm',

@@ -22,6 +22,7 @@ import { revokeEndedGrants } from './sweep/revoke-ended-grants.ts';
 import { startUndriven } from './sweep/start-undriven.ts';
 import { createSweep } from './sweep/sweep.ts';
 import { takeOverLost } from './sweep/take-over-lost.ts';
+import { wakeUnwoken } from './sweep/wake-unwoken.ts';
 import { createActivities } from './temporal/activities.ts';
 
 /** Builds the service; nothing connects or listens before `start`. */
@@ -63,6 +64,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     duties: [
       startUndriven({ db, drivers, olderThanMs: config.sweepEveryMs }),
+      wakeUnwoken({ db, drivers, olderThanMs: config.sweepEveryMs }),
       takeOverLost({ db, temporal, drivers, meters, log, silentForMs: config.driverSilentForMs }),
       revokeEndedGrants({ db, grants }),
     ],
@@ -86,7 +88,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
-  const running = { db, definitions, now, newId, drivers, wakeups, grants, ownToken };
+  const running = { db, definitions, performers, now, newId, drivers, wakeups, grants, ownToken };
   return kit.service({
     grpc: [
       implement(WorkflowService, workflows(db, { now, newId, definitions })),

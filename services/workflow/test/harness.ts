@@ -220,7 +220,13 @@ async function startTracker(): Promise<Tracker> {
 /** The workflow code of the sources as they are now. */
 async function bundleWorkflows(): Promise<void> {
   const changedAt = (path: string) => statSync(folder(path)).mtimeMs;
-  const sources = ['../src/temporal/contract.ts', '../src/temporal/workflows/run-instance.ts', '../package.json'];
+  const sources = [
+    '../src/temporal/contract.ts',
+    '../src/temporal/workflows/run-instance.ts',
+    '../src/temporal/workflows/drive-instance.ts',
+    '../src/temporal/workflows/attempts.ts',
+    '../package.json',
+  ];
   const bundle = '../dist/workflows.js';
   if (existsSync(folder(bundle)) && changedAt(bundle) > Math.max(...sources.map(changedAt))) return;
   await promisify(execFile)(process.execPath, [folder('../scripts/bundle-workflows.ts')], { cwd: folder('..') });

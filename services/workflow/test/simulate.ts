@@ -1,5 +1,6 @@
+import type { StepAction, UndoAction } from '../src/domain/action.ts';
 import type { Definition } from '../src/domain/definition.ts';
-import { type Action, interpret } from '../src/domain/interpret.ts';
+import { interpret } from '../src/domain/interpret.ts';
 import type { JournalEntry, Recorded } from '../src/domain/journal.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import { createDefinitionReader } from '../src/domain/read-definition.ts';
@@ -23,7 +24,7 @@ const run = {
 };
 
 /** What the outside answers to a step or an undo: facts, or the reason of a failure. */
-export type World = (action: Exclude<Action, { type: 'done' }>) => JsonObject | string;
+export type World = (action: StepAction | UndoAction) => JsonObject | string;
 
 export interface Simulation {
   readonly journal: readonly Recorded[];
@@ -49,10 +50,11 @@ export function simulate(
     journal.push(...entries);
     for (const action of actions) {
       if (action.type === 'done') return { journal, state: foldJournal(journal), performed };
-      const { stepId, visit } = action;
-      performed.push(`${action.type} ${stepId}#${visit}`);
+      if (action.type === 'wait') continue;
+      const { path, stepId, visit } = action;
+      performed.push(`${action.type} ${path}#${visit}`);
       const answer = world(action);
-      const at = { stepId, visit, attempts: 1 };
+      const at = { path, stepId, visit, attempts: 1 };
       const failed = typeof answer === 'string' ? { reason: answer, message: answer } : undefined;
       if (action.type === 'undo')
         append(failed ? { kind: 'undo_failed', ...at, ...failed } : { kind: 'undo_completed', ...at });

@@ -1,39 +1,57 @@
 import type { Tx } from '@flotilla/postgres';
+import { clearWake } from '../db/driver-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { type Action, interpret } from '../domain/interpret.ts';
+import type { Action } from '../domain/action.ts';
+import { interpret } from '../domain/interpret.ts';
 import type { JournalEntry } from '../domain/journal.ts';
+import type { Performers } from '../steps/performer.ts';
 import type { Definitions } from './definitions.ts';
 import { lockRun, type Run, record } from './run.ts';
 
 /** What moving a run on needs from outside. */
 export interface Moving {
   readonly definitions: Definitions;
+  readonly performers: Performers;
   readonly now: () => Date;
 }
 
-/** Asks the interpreter what is next, journals what is about to happen, and answers it. Asked again, it answers the same and writes nothing. */
-export async function advance(
-  moving: Moving,
-  tx: Tx<Schema>,
-  instanceId: string,
-  epoch: number,
-): Promise<readonly Action[]> {
-  return moveOn(moving, tx, await lockRun(tx, moving.definitions, instanceId), epoch);
+/** What is under way in a run after a move. Of two answers the one with the longer journal is the newer one. */
+export interface Moved {
+  readonly length: number;
+  readonly actions: readonly Action[];
 }
 
-/** Journals the outcome of something that was under way, if any, and what is about to happen after it. */
-export async function moveOn(
-  { now }: Moving,
+/** Asks the interpreter what is next, journals what is about to happen, and answers all that is under way. Asked again, it answers the same and writes nothing. */
+export async function advance(moving: Moving, tx: Tx<Schema>, instanceId: string, epoch: number): Promise<Moved> {
+  return driveOn(moving, tx, await lockRun(moving, tx, instanceId), epoch);
+}
+
+/** A driver moves the run on, and is told everything by the answer. */
+export async function driveOn(
+  moving: Moving,
   tx: Tx<Schema>,
   run: Run,
   epoch: number,
   outcome?: JournalEntry,
-): Promise<readonly Action[]> {
+): Promise<Moved> {
+  const { run: after, actions } = await moveOn(moving, tx, run, epoch, outcome);
+  if (after.instance.wakeWanted) await clearWake(tx, run.instance.id);
+  return { length: after.instance.journalLength, actions };
+}
+
+/** Journals the outcome of something that was under way, if any, and what is about to happen after it. */
+export async function moveOn(
+  moving: Moving,
+  tx: Tx<Schema>,
+  run: Run,
+  epoch: number,
+  outcome?: JournalEntry,
+): Promise<{ readonly run: Run; readonly actions: readonly Action[] }> {
+  const { now } = moving;
   const news = outcome === undefined ? [] : [{ ...outcome, occurredAt: now().toISOString() }];
-  const informed = await record(tx, run, epoch, news);
+  const informed = await record(moving, tx, run, epoch, news);
   const { workflowId, workflowSlug, workflowVersion, id, createdBy } = informed.instance;
   const facts = { id, workflowId, workflowSlug, workflowVersion, startedBy: createdBy };
   const { entries, actions } = interpret(informed.definition, facts, informed.state, now());
-  await record(tx, informed, epoch, entries);
-  return actions;
+  return { run: await record(moving, tx, informed, epoch, entries), actions };
 }

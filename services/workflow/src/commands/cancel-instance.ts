@@ -1,4 +1,5 @@
 import type { Tx } from '@flotilla/postgres';
+import { wantWake } from '../db/driver-repository.ts';
 import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Moving } from './advance.ts';
@@ -6,13 +7,14 @@ import { lockRun, record } from './run.ts';
 
 /** Journals that the run shall end. What is already ending, or was asked to, answers as it is. */
 export async function cancelInstance(
-  { definitions, now }: Moving,
+  moving: Moving,
   tx: Tx<Schema>,
   wish: { id: string; reason: string; requestedBy: string },
 ): Promise<Instance> {
-  const run = await lockRun(tx, definitions, wish.id);
+  const run = await lockRun(moving, tx, wish.id);
   if (run.state.ended || run.state.failing !== undefined || run.state.cancel !== undefined) return run.instance;
   const { reason, requestedBy } = wish;
-  const entry = { kind: 'cancel_requested', reason, requestedBy, occurredAt: now().toISOString() } as const;
-  return (await record(tx, run, run.instance.driverEpoch, [entry])).instance;
+  const entry = { kind: 'cancel_requested', reason, requestedBy, occurredAt: moving.now().toISOString() } as const;
+  await wantWake(tx, wish.id);
+  return (await record(moving, tx, run, run.instance.driverEpoch, [entry])).instance;
 }

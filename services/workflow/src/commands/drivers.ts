@@ -1,9 +1,9 @@
 import type { Logger } from '@flotilla/observability';
 import type { Database } from '@flotilla/postgres';
 import type { TemporalClient } from '@flotilla/temporal';
-import { markDriven } from '../db/driver-repository.ts';
+import { clearWake, markDriven } from '../db/driver-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { CANCEL, RUN_INSTANCE, type RunReference } from '../temporal/contract.ts';
+import { CANCEL, DRIVE_INSTANCE, type RunReference, WAKE } from '../temporal/contract.ts';
 import { driverScope } from './perform.ts';
 
 /** Starts and wakes drivers. What fails here is made good by the sweep: the journal has what is needed. */
@@ -11,9 +11,13 @@ export interface Drivers {
   /** Answers at once; whoever started the run need not wait for Temporal. */
   start(run: RunReference): void;
   cancel(instanceId: string): void;
+  /** A command has moved the run: its driver shall ask what is next. */
+  wake(run: Pick<RunReference, 'tenantId' | 'instanceId'>): void;
   /** Waits for what is under way. */
   settle(): Promise<void>;
 }
+
+const notTold = 'the driver could not be told; the sweep tells it';
 
 export function createDrivers(needs: {
   readonly db: Database<Schema>;
@@ -39,13 +43,18 @@ export function createDrivers(needs: {
     start(run) {
       const { instanceId, tenantId } = run;
       inBackground(instanceId, 'no driver could be started; the sweep will', async () => {
-        await temporal.start({ type: RUN_INSTANCE, id: instanceId, taskQueue, args: [run] });
+        await temporal.start({ type: DRIVE_INSTANCE, id: instanceId, taskQueue, args: [run] });
         await db.inTenant(driverScope(tenantId), (tx) => markDriven(tx, instanceId, now()));
       });
     },
     cancel(instanceId) {
-      const warning = 'the driver could not be told; it finds the request after the step under way';
-      inBackground(instanceId, warning, () => temporal.signal(instanceId, CANCEL));
+      inBackground(instanceId, notTold, () => temporal.signal(instanceId, CANCEL));
+    },
+    wake({ tenantId, instanceId }) {
+      inBackground(instanceId, notTold, async () => {
+        if (await temporal.signal(instanceId, WAKE)) return;
+        await db.inTenant(driverScope(tenantId), (tx) => clearWake(tx, instanceId)); // nobody drives any more
+      });
     },
     async settle() {
       await Promise.all(underWay);

@@ -4,10 +4,10 @@ import { findInstance } from '../db/instance-repository.ts';
 import { hasEntry } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
-import { type Action, MAX_STEP_BYTES } from '../domain/interpret.ts';
+import { MAX_STEP_BYTES } from '../domain/interpret.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
 import { type JsonObject, sizeOf } from '../domain/json.ts';
-import { advance, moveOn } from './advance.ts';
+import { advance, driveOn, type Moved } from './advance.ts';
 import {
   type Assignment,
   attemptWithin,
@@ -36,17 +36,13 @@ interface Claimed {
  * Makes one attempt at a step: claims it, asks the outside with no transaction open, journals the outcome together with what
  * comes next, and answers that. Throws where the step should be tried again. A step that has its outcome already is not done again.
  */
-export async function performStep(
-  performing: Performing,
-  work: Assignment,
-  control: Control,
-): Promise<readonly Action[]> {
+export async function performStep(performing: Performing, work: Assignment, control: Control): Promise<Moved> {
   const { db } = performing;
   const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
   const scope = driverScope(work.tenantId, claimed?.traceparent);
   if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleStep(performing, tx, work, outcome));
-  const at = { stepId: work.stepId, visit: work.visit, attempts: claimed.task.attempts };
+  const at = { path: work.path, stepId: work.stepId, visit: work.visit, attempts: claimed.task.attempts };
   const fail = ({ reason, message }: StepError) => settle({ kind: 'step_failed', ...at, reason, message });
 
   if (claimed.cancelled) return fail(cancelled);
@@ -84,12 +80,13 @@ async function attempt(
 ): Promise<JsonObject> {
   const { task, traceparent } = claimed;
   const performer = performing.performers.get(task.stepKind);
-  if (performer === undefined) throw new Error(`Nobody performs steps of kind ${task.stepKind}.`);
+  if (performer?.perform === undefined) throw new Error(`Nobody performs steps of kind ${task.stepKind}.`);
+  const perform = performer.perform.bind(performer);
   const place = { traceparent, spanName: `step ${task.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
   return attemptWithin(place, async (limits) => {
     const token = await tokenFor(performing, claimed.grantId);
     const { instanceId, tenantId } = work;
-    return performer.perform({
+    return perform({
       ...limits,
       instanceId,
       tenantId,
@@ -123,26 +120,27 @@ async function settleStep(
   tx: Tx<Schema>,
   work: Assignment,
   outcome: JournalEntry,
-): Promise<readonly Action[]> {
-  const run = await lockRun(tx, performing.definitions, work.instanceId);
+): Promise<Moved> {
+  const run = await lockRun(performing, tx, work.instanceId);
   const task = await lockTask(tx, work);
   if (task?.claim !== work.claim || task.status !== 'running') throw staleDriver();
-  return moveOn(performing, tx, run, work.epoch, outcome);
+  return driveOn(performing, tx, run, work.epoch, outcome);
 }
 
 /** Gives a step up that no attempt will finish: its activity was cancelled where nobody could write that down. */
 export async function abandonStep(
   performing: Performing,
   work: Omit<Assignment, 'claim' | 'timeoutMs'>,
-): Promise<readonly Action[]> {
+): Promise<Moved> {
   return performing.db.inTenant(driverScope(work.tenantId), async (tx) => {
-    const run = await lockRun(tx, performing.definitions, work.instanceId);
+    const run = await lockRun(performing, tx, work.instanceId);
     const task = await lockTask(tx, work);
-    if (task?.status !== 'running') return moveOn(performing, tx, run, work.epoch);
+    if (task?.status !== 'running') return driveOn(performing, tx, run, work.epoch);
     await claimTask(tx, task.id, NEWEST_CLAIM);
-    const { stepId, visit } = work;
-    return moveOn(performing, tx, run, work.epoch, {
+    const { path, stepId, visit } = work;
+    return driveOn(performing, tx, run, work.epoch, {
       kind: 'step_failed',
+      path,
       stepId,
       visit,
       attempts: task.attempts,

@@ -7,10 +7,9 @@ import {
 } from '../db/compensation-repository.ts';
 import { findInstance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import type { Action } from '../domain/interpret.ts';
 import type { JournalEntry } from '../domain/journal.ts';
 import { effectKey } from '../domain/scope.ts';
-import { advance, moveOn } from './advance.ts';
+import { advance, driveOn, type Moved } from './advance.ts';
 import { type Assignment, attemptWithin, type Control, driverScope, type Performing, stepError } from './perform.ts';
 import { lockRun, staleDriver } from './run.ts';
 
@@ -27,14 +26,14 @@ export async function performUndo(
   performing: Performing,
   work: Assignment & { readonly pace: 'quick' | 'slow' },
   control: Control,
-): Promise<readonly Action[]> {
+): Promise<Moved> {
   const { db } = performing;
   const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
   const scope = driverScope(work.tenantId, claimed?.traceparent);
   if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
   const { undo } = claimed;
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleUndo(performing, tx, work, outcome));
-  const at = { stepId: work.stepId, visit: work.visit, attempts: undo.attempts };
+  const at = { path: work.path, stepId: work.stepId, visit: work.visit, attempts: undo.attempts };
   const startedAt = performance.now();
   const count = (outcome: 'done' | 'failed' | 'again') =>
     performing.meters.attempt('undo', undo.stepKind, outcome, (performance.now() - startedAt) / 1000);
@@ -63,7 +62,7 @@ async function attempt(
   if (performer?.undo === undefined) throw new Error(`Nobody undoes steps of kind ${undo.stepKind}.`);
   const withdraw = performer.undo.bind(performer);
   const place = { traceparent, spanName: `undo ${undo.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
-  const { instanceId, tenantId, stepId, visit } = work;
+  const { instanceId, tenantId, path, visit } = work;
   await attemptWithin(place, async (limits) =>
     withdraw({
       ...limits,
@@ -72,7 +71,7 @@ async function attempt(
       token: await performing.ownToken(tenantId),
       request: undo.request,
       effectKey: undo.effectKey,
-      doKey: effectKey(instanceId, stepId, visit, 'do'),
+      doKey: effectKey(instanceId, path, visit, 'do'),
     }),
   );
 }
@@ -98,9 +97,9 @@ async function settleUndo(
   tx: Tx<Schema>,
   work: Assignment,
   outcome: JournalEntry,
-): Promise<readonly Action[]> {
-  const run = await lockRun(tx, performing.definitions, work.instanceId);
+): Promise<Moved> {
+  const run = await lockRun(performing, tx, work.instanceId);
   const undo = await lockCompensation(tx, work);
   if (undo?.claim !== work.claim || undo.status === 'completed') throw staleDriver();
-  return moveOn(performing, tx, run, work.epoch, outcome);
+  return driveOn(performing, tx, run, work.epoch, outcome);
 }

@@ -4,13 +4,12 @@ import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Schema } from '../db/schema.ts';
 import type { StepError } from '../domain/journal.ts';
 import type { Meters } from '../metrics.ts';
-import type { Attempt, Performers } from '../steps/performer.ts';
+import type { Attempt } from '../steps/performer.ts';
 import type { Moving } from './advance.ts';
 
 /** What performing steps and undos needs from outside. */
 export interface Performing extends Moving {
   readonly db: Database<Schema>;
-  readonly performers: Performers;
   /** The principal of whoever started the run, as they are now. */
   readonly tokenForGrant: (grantId: string) => Promise<string>;
   /** This service's own principal on a tenant's data. */
@@ -24,6 +23,7 @@ export interface Assignment {
   readonly tenantId: string;
   readonly instanceId: string;
   readonly epoch: number;
+  readonly path: string;
   readonly stepId: string;
   readonly visit: number;
   /** Grows with each attempt: an older one that wakes up late may not write any more. */

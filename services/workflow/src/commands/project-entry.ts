@@ -14,29 +14,40 @@ import type { Schema } from '../db/schema.ts';
 import { finishTask, insertTask } from '../db/task-repository.ts';
 import { stepOf } from '../domain/definition.ts';
 import type { Recorded } from '../domain/journal.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { toInstanceSummary } from '../messages/instance-message.ts';
+import type { Performers } from '../steps/performer.ts';
 import type { Run } from './run.ts';
 
 /** What an entry means for the tables that people read and for the topics that others follow. The run is as it is after the entry. */
-export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded): Promise<void> {
+export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, performers: Performers): Promise<void> {
   const instanceId = run.instance.id;
   const id = instanceId;
   switch (entry.kind) {
     case 'step_started':
-      return insertTask(tx, tx.scope.tenantId, {
+      await insertTask(tx, tx.scope.tenantId, {
         ...entry,
         instanceId,
         effectKey: entry.effectKey,
         maxAttempts: stepOf(run.definition, entry.stepId).retry.maxAttempts,
         startedAt: entry.occurredAt,
       });
+      if (entry.suspended !== undefined) {
+        const { path, stepId, visit, input, suspended } = entry;
+        const wait = { instanceId, path, stepId, visit, request: input as JsonObject, wakeAt: suspended.wakeAt };
+        await performers.get(entry.stepKind)?.waits?.(tx, wait);
+      }
+      return;
     case 'step_completed':
     case 'step_failed': {
       const failed = entry.kind === 'step_failed';
-      const { stepId, visit } = entry;
+      const { path, stepId, visit } = entry;
+      const stepKind = stepOf(run.definition, stepId).kind;
+      const outcome = failed ? { failed: entry } : { facts: entry.facts };
+      await performers.get(stepKind)?.waited?.(tx, { instanceId, path, stepId, visit }, outcome);
       await finishTask(
         tx,
-        { instanceId, stepId, visit },
+        { instanceId, path, visit },
         {
           output: failed ? undefined : (entry.facts['output'] ?? null),
           error: failed ? entry : undefined,
@@ -45,17 +56,18 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded): P
       );
       const message = {
         instanceId,
+        path,
         stepId,
         visit,
-        stepKind: stepOf(run.definition, stepId).kind,
+        stepKind,
         status: failed ? TaskStatus.FAILED : TaskStatus.COMPLETED,
         errorReason: failed ? entry.reason : '',
       };
       return appendEvent(tx, { schema: StepFinishedSchema, id, message });
     }
     case 'instance_failing':
-      for (const { stepId, visit, undo } of run.state.effects.toReversed()) {
-        await insertCompensation(tx, tx.scope.tenantId, { instanceId, stepId, visit, ...undo });
+      for (const { path, visit, undo } of run.state.effects.reverse()) {
+        await insertCompensation(tx, tx.scope.tenantId, { instanceId, path, visit, ...undo });
       }
       return;
     case 'undo_started':
@@ -63,10 +75,10 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded): P
     case 'undo_completed':
     case 'undo_failed': {
       const failed = entry.kind === 'undo_failed';
-      const { stepId, visit } = entry;
+      const { path, stepId, visit } = entry;
       await setCompensation(
         tx,
-        { instanceId, stepId, visit },
+        { instanceId, path, visit },
         {
           status: failed ? 'failed' : 'completed',
           at: entry.occurredAt,
@@ -75,6 +87,7 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded): P
       );
       const message = {
         instanceId,
+        path,
         stepId,
         visit,
         status: failed ? CompensationStatus.FAILED : CompensationStatus.COMPLETED,

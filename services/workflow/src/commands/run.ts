@@ -7,7 +7,7 @@ import type { Definition } from '../domain/definition.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
 import { applyEntry, foldJournal, type RunState } from '../domain/run-state.ts';
-import type { Definitions } from './definitions.ts';
+import type { Moving } from './advance.ts';
 import { projectEntry } from './project-entry.ts';
 
 /** A run whose row is locked: nobody else writes its journal until the transaction ends. */
@@ -17,7 +17,7 @@ export interface Run {
   readonly state: RunState;
 }
 
-export async function lockRun(tx: Tx<Schema>, definitions: Definitions, instanceId: string): Promise<Run> {
+export async function lockRun({ definitions }: Moving, tx: Tx<Schema>, instanceId: string): Promise<Run> {
   const instance = await lockInstance(tx, instanceId);
   if (instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
   const definition = await definitions.ofVersion(tx, instance.workflowId, instance.workflowVersion);
@@ -28,7 +28,13 @@ export async function lockRun(tx: Tx<Schema>, definitions: Definitions, instance
  * Appends entries to the journal of a locked run and brings everything derived from it up to date: its row, tasks, undos, events.
  * Throws STALE_DRIVER when another driver has taken the run over since this epoch.
  */
-export async function record(tx: Tx<Schema>, run: Run, epoch: number, entries: readonly Recorded[]): Promise<Run> {
+export async function record(
+  { performers }: Moving,
+  tx: Tx<Schema>,
+  run: Run,
+  epoch: number,
+  entries: readonly Recorded[],
+): Promise<Run> {
   if (epoch !== run.instance.driverEpoch) throw staleDriver();
   if (entries.length === 0) return run;
   const { instance } = run;
@@ -43,7 +49,7 @@ export async function record(tx: Tx<Schema>, run: Run, epoch: number, entries: r
     state,
     instance: { ...instance, ...view, revision: instance.revision + 1 },
   };
-  for (const entry of entries) await projectEntry(tx, after, entry);
+  for (const entry of entries) await projectEntry(tx, after, entry, performers);
   return after;
 }
 

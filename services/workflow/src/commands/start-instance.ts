@@ -14,7 +14,7 @@ import { record } from './run.ts';
 
 /** Accepts a run: its row and the first entry of its journal. Who drives it is started after the commit. */
 export async function startInstance(
-  { definitions, now }: Moving,
+  moving: Moving,
   tx: Tx<Schema>,
   wish: {
     id: string;
@@ -29,10 +29,10 @@ export async function startInstance(
   const workflow = await shareWorkflow(tx, wish.workflowId);
   if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
   const version = versionToStart(workflow);
-  const definition = await definitions.ofVersion(tx, workflow.id, version);
+  const definition = await moving.definitions.ofVersion(tx, workflow.id, version);
   definition.checkInput(wish.input);
   const { id, input, tags, grantId, traceparent } = wish;
-  const at = now();
+  const at = moving.now();
   await insertInstance(tx, tx.scope.tenantId, {
     id,
     input,
@@ -49,7 +49,7 @@ export async function startInstance(
   const instance = await findInstance(tx, id);
   if (instance === undefined) throw new AppError('internal', 'INSTANCE_LOST', 'Something went wrong on our side.');
   const run = { instance, definition, state: emptyState };
-  const started = await record(tx, run, instance.driverEpoch, [
+  const started = await record(moving, tx, run, instance.driverEpoch, [
     { kind: 'instance_started', input, occurredAt: at.toISOString() },
   ]);
   await appendEvent(tx, {

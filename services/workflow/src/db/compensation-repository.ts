@@ -2,12 +2,13 @@ import { newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/pos
 import type { JsonObject } from '../domain/json.ts';
 import { toColumn } from './json-column.ts';
 import type { SagaCompensations, Schema } from './schema.ts';
-import type { StepPlace } from './task-repository.ts';
+import { atPath, type StepPlace } from './task-repository.ts';
 
 /** The undo of one effect: a projection of the journal, and the place where attempts are counted. */
 export interface Compensation {
   readonly id: string;
   readonly instanceId: string;
+  readonly path: string;
   readonly stepId: string;
   readonly visit: number;
   readonly stepKind: string;
@@ -26,6 +27,7 @@ export interface Compensation {
 const columns = [
   'id',
   'instance_id',
+  'path',
   'step_id',
   'visit',
   'compensation_action',
@@ -46,7 +48,7 @@ export async function insertCompensation(
   tenantId: string,
   compensation: StepPlace & { readonly effectKey: string; readonly request: JsonObject },
 ): Promise<void> {
-  const { instanceId, stepId, visit } = compensation;
+  const { instanceId, path, visit } = compensation;
   await tx
     .insertInto('saga_compensations')
     .columns([
@@ -54,6 +56,7 @@ export async function insertCompensation(
       'tenant_id',
       'instance_id',
       'task_id',
+      'path',
       'step_id',
       'visit',
       'compensation_action',
@@ -68,6 +71,7 @@ export async function insertCompensation(
           'tasks.tenant_id',
           'tasks.instance_id',
           'tasks.id as task_id',
+          'tasks.path',
           'tasks.step_id',
           'tasks.visit',
           'tasks.step_kind',
@@ -76,7 +80,7 @@ export async function insertCompensation(
         ])
         .where('tasks.tenant_id', '=', tenantId)
         .where('tasks.instance_id', '=', instanceId)
-        .where('tasks.step_id', '=', stepId)
+        .where(atPath(path))
         .where('tasks.visit', '=', visit),
     )
     .execute();
@@ -87,7 +91,7 @@ export async function lockCompensation(tx: Tx<Schema>, place: StepPlace): Promis
     .selectFrom('saga_compensations')
     .select(columns)
     .where('instance_id', '=', place.instanceId)
-    .where('step_id', '=', place.stepId)
+    .where(atPath(place.path))
     .where('visit', '=', place.visit)
     .forUpdate()
     .executeTakeFirst();
@@ -120,7 +124,7 @@ export async function countCompensationFailure(
 
 export async function setCompensation(
   tx: Tx<Schema>,
-  { instanceId, stepId, visit }: StepPlace,
+  { instanceId, path, visit }: StepPlace,
   change: {
     readonly status: Compensation['status'];
     readonly error?: { readonly reason: string; readonly message: string };
@@ -136,7 +140,7 @@ export async function setCompensation(
       error_message: change.error?.message ?? null,
     })
     .where('instance_id', '=', instanceId)
-    .where('step_id', '=', stepId)
+    .where(atPath(path))
     .where('visit', '=', visit)
     .execute();
 }
@@ -156,6 +160,7 @@ function toCompensation(row: Pick<Selectable<SagaCompensations>, (typeof columns
   return {
     id: row.id,
     instanceId: row.instance_id,
+    path: row.path ?? row.step_id,
     stepId: row.step_id,
     visit: row.visit,
     stepKind: row.compensation_action,

@@ -63,6 +63,28 @@ export async function takeOver(tx: Tx<Schema>, { instanceId, epoch }: UnderDrive
   return row?.driver_epoch;
 }
 
+/** A command moved the run: its driver does not know yet. */
+export async function wantWake(tx: Tx<Schema>, id: string): Promise<void> {
+  await tx.updateTable('workflow_instances').set({ wake_wanted_at: sql<Date>`now()` }).where('id', '=', id).execute();
+}
+
+/** The driver is told everything now. */
+export async function clearWake(tx: Tx<Schema>, id: string): Promise<void> {
+  await tx.updateTable('workflow_instances').set({ wake_wanted_at: null }).where('id', '=', id).execute();
+}
+
+/** Runs of any tenant that a command moved a while ago without their driver having asked since. */
+export async function findUnwoken(
+  tx: Tx<Schema>,
+  olderThanMs: number,
+  limit: number,
+): Promise<Pick<UnderDriver, 'tenantId' | 'instanceId'>[]> {
+  const { rows } = await sql<Pick<Row, 'tenant_id' | 'instance_id'>>`
+    select tenant_id, instance_id from unwoken_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
+  `.execute(tx);
+  return rows.map((row) => ({ tenantId: row.tenant_id, instanceId: row.instance_id }));
+}
+
 function toUnderDriver(row: Row): UnderDriver {
   return { tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch };
 }

@@ -21,6 +21,8 @@ export interface Instance extends InstanceView {
   readonly createdAt: Date;
   readonly driverEpoch: number;
   readonly journalLength: number;
+  /** A command moved the run, and its driver has not been told yet. */
+  readonly wakeWanted: boolean;
   readonly revision: number;
 }
 
@@ -45,6 +47,7 @@ const columns = [
   'created_by',
   'driver_epoch',
   'journal_length',
+  'wake_wanted_at',
   'settled_at',
   'started_at',
   'completed_at',
@@ -159,7 +162,7 @@ export async function saveView(
       current_steps: [...view.currentSteps],
       error_reason: view.error?.reason ?? null,
       error_message: view.error?.message ?? null,
-      error_step: view.error?.stepId ?? null,
+      error_step: view.error?.path ?? null,
       started_at: view.startedAt ?? null,
       completed_at: view.completedAt ?? null,
       settled_at: view.settled ? sql<Date>`coalesce(settled_at, now())` : null,
@@ -191,7 +194,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
         : {
             reason: row.error_reason,
             message: row.error_message ?? '',
-            ...(row.error_step === null ? {} : { stepId: row.error_step }),
+            ...(row.error_step === null ? {} : { path: row.error_step }),
           },
     tags: row.tags,
     traceparent: row.traceparent,
@@ -203,6 +206,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
     settled: row.settled_at !== null,
     driverEpoch: row.driver_epoch,
     journalLength: row.journal_length,
+    wakeWanted: row.wake_wanted_at !== null,
     revision: row.revision,
   };
 }

@@ -18,10 +18,13 @@ export async function readJournal(
     .orderBy('seq')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({
-    ...(row.entry as unknown as JournalEntry),
-    occurredAt: row.occurred_at.toISOString(),
-  }));
+  return rows.map((row) => ({ ...placed(row.entry), occurredAt: row.occurred_at.toISOString() }));
+}
+
+/** Before there were paths, all steps stood at the root, where the path is the step's id. */
+function placed(entry: unknown): JournalEntry {
+  const { stepId } = entry as { stepId?: string };
+  return (stepId === undefined ? entry : { path: stepId, ...(entry as object) }) as JournalEntry;
 }
 
 /** Appends entries behind `length`, which the caller read under the row lock of the run. */

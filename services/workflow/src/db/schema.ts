@@ -27,6 +27,7 @@ export interface SagaCompensations {
   executed_at: Timestamp | null;
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;
+  path: string | null;
 }
 
 export interface Tasks {
@@ -51,6 +52,7 @@ export interface Tasks {
   duration_ms: number | null;
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;
+  path: string | null;
 }
 
 export interface WorkflowInstances {
@@ -82,6 +84,7 @@ export interface WorkflowInstances {
   updated_at: Generated<Timestamp>;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  wake_wanted_at: Timestamp | null;
   tags: Generated<string[]>;
   driver_seen_at: Generated<Timestamp>;
 }

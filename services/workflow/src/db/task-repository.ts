@@ -7,6 +7,7 @@ import type { Schema, Tasks } from './schema.ts';
 export interface Task {
   readonly id: string;
   readonly instanceId: string;
+  readonly path: string;
   readonly stepId: string;
   readonly stepKind: string;
   readonly visit: number;
@@ -28,6 +29,7 @@ export interface Task {
 const columns = [
   'id',
   'instance_id',
+  'path',
   'step_id',
   'step_kind',
   'visit',
@@ -49,7 +51,7 @@ const columns = [
 export async function insertTask(
   tx: Tx<Schema>,
   tenantId: string,
-  task: Pick<Task, 'instanceId' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
+  task: Pick<Task, 'instanceId' | 'path' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
     readonly effectKey: string | undefined;
     readonly startedAt: string;
   },
@@ -60,6 +62,7 @@ export async function insertTask(
       id: newId(),
       tenant_id: tenantId,
       instance_id: task.instanceId,
+      path: task.path,
       step_id: task.stepId,
       step_kind: task.stepKind,
       visit: task.visit,
@@ -74,8 +77,13 @@ export async function insertTask(
 
 export interface StepPlace {
   readonly instanceId: string;
-  readonly stepId: string;
+  readonly path: string;
   readonly visit: number;
+}
+
+/** As the indexes tasks_visit and saga_compensations_visit have it: what was written before there were paths stands at the root. */
+export function atPath(path: string) {
+  return sql<boolean>`coalesce(path, step_id) = ${path}`;
 }
 
 export async function lockTask(tx: Tx<Schema>, place: StepPlace): Promise<Task | undefined> {
@@ -83,12 +91,12 @@ export async function lockTask(tx: Tx<Schema>, place: StepPlace): Promise<Task |
   return row && toTask(row);
 }
 
-function atPlace(tx: ReadTx<Schema>, { instanceId, stepId, visit }: StepPlace) {
+function atPlace(tx: ReadTx<Schema>, { instanceId, path, visit }: StepPlace) {
   return tx
     .selectFrom('tasks')
     .select(columns)
     .where('instance_id', '=', instanceId)
-    .where('step_id', '=', stepId)
+    .where(atPath(path))
     .where('visit', '=', visit);
 }
 
@@ -114,7 +122,7 @@ export async function countTaskFailure(
 
 export async function finishTask(
   tx: Tx<Schema>,
-  { instanceId, stepId, visit }: StepPlace,
+  { instanceId, path, visit }: StepPlace,
   end: {
     readonly output: JsonValue | undefined;
     readonly error: { readonly reason: string; readonly message: string } | undefined;
@@ -130,10 +138,10 @@ export async function finishTask(
       error_message: end.error?.message ?? null,
       attempts: sql<number>`greatest(attempts, 1)`,
       completed_at: end.completedAt,
-      duration_ms: sql<number>`greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000)::integer`,
+      duration_ms: sql<number>`least(2147483647, greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000))::integer`,
     })
     .where('instance_id', '=', instanceId)
-    .where('step_id', '=', stepId)
+    .where(atPath(path))
     .where('visit', '=', visit)
     .execute();
 }
@@ -159,6 +167,7 @@ function toTask(row: Pick<Selectable<Tasks>, (typeof columns)[number]>): Task {
   return {
     id: row.id,
     instanceId: row.instance_id,
+    path: row.path ?? row.step_id,
     stepId: row.step_id,
     stepKind: row.step_kind,
     visit: row.visit,

@@ -75,7 +75,7 @@ test('a verdict that stays bad fails the run, and what was done is undone', () =
     world({ 'check#1': verdict('failed'), 'check#2': verdict('failed') }),
   );
   expect(performed.slice(-1)).toEqual(['undo open#1']);
-  expect(state.failing).toMatchObject({ failure: 'failed', reason: 'VALIDATION_FAILED', stepId: 'check' });
+  expect(state.failing).toMatchObject({ failure: 'failed', reason: 'VALIDATION_FAILED', path: 'check' });
   expect([statusOf(state), compensationOf(state)]).toEqual(['failed', 'complete']);
 });
 
@@ -88,7 +88,7 @@ test('a warning takes the way that the decision names', () => {
 test('a refused effect is undone too, for nobody knows what its attempts did; order is reversed', () => {
   const { performed, state } = simulate(definition, input, world({ 'publish#1': 'HTTP_STATUS' }));
   expect(performed.slice(-2)).toEqual(['undo publish#1', 'undo open#1']);
-  expect(state.failing).toMatchObject({ reason: 'HTTP_STATUS', stepId: 'publish' });
+  expect(state.failing).toMatchObject({ reason: 'HTTP_STATUS', path: 'publish' });
 });
 
 test('an undo that is stuck does not keep the rest from being undone, and is tried on after the run has ended', () => {
@@ -114,7 +114,7 @@ test('an undo that is stuck does not keep the rest from being undone, and is tri
 test('an expression that does not suit the values fails its step with a reason, before anything is asked', () => {
   const { performed, state } = simulate(definition, input, world({ 'open#1': { output: { status: 201, body: {} } } }));
   expect(performed).toEqual(['step open#1', 'step summarise#1', 'step check#1', 'undo open#1']);
-  expect(state.failing).toMatchObject({ reason: 'EXPRESSION_FAILED', stepId: 'publish' });
+  expect(state.failing).toMatchObject({ reason: 'EXPRESSION_FAILED', path: 'publish' });
 });
 
 test('a cancelled run undoes what it did', () => {
@@ -143,7 +143,27 @@ test('a run that takes longer than its workflow allows times out, and a step nev
   expect([statusOf(state), state.failing?.reason]).toEqual(['timeout', 'RUN_TIMED_OUT']);
   const begun = foldJournal([{ kind: 'instance_started', input, occurredAt: '2026-11-23T00:00:00Z' }]);
   const { actions } = interpret(limited, runFacts, begun, new Date('2026-11-23T00:00:08Z'));
-  expect(actions).toMatchObject([{ type: 'step', timeoutMs: 2000 }]);
+  expect(actions).toMatchObject([
+    { type: 'step', timeoutMs: 2000 },
+    { type: 'wait', until: '2026-11-23T00:00:10.000Z' },
+  ]);
+});
+
+test('a run that is cancelled or out of time gives up the step under way', () => {
+  const limited = definitionOf({ ...releaseWatch(), timeoutMs: 10_000 });
+  const { journal } = simulate(limited, input, world(), { moves: 1 });
+  const open = journal.slice(0, 2);
+  const late = interpret(limited, runFacts, foldJournal(open), new Date('2026-11-23T00:00:10Z'));
+  expect(late.entries.map(({ kind }) => kind)).toEqual(['step_failed', 'instance_failing', 'undo_started']);
+  expect(late.state.failing).toMatchObject({ failure: 'timeout', reason: 'RUN_TIMED_OUT' });
+  const occurredAt = '2026-11-23T00:00:01Z';
+  const cancel = { kind: 'cancel_requested', reason: 'enough', requestedBy: 'u', occurredAt } as const;
+  const cancelled = interpret(limited, runFacts, foldJournal([...open, cancel]), new Date(occurredAt));
+  expect(cancelled.entries).toMatchObject([
+    { kind: 'step_failed', path: 'open', reason: 'CANCELLED' },
+    { kind: 'instance_failing', failure: 'cancelled' },
+    { kind: 'undo_started', path: 'open' },
+  ]);
 });
 
 test('what is under way is answered again, with nothing new to write', () => {

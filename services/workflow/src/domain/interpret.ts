@@ -1,22 +1,12 @@
 import { AppError } from '@flotilla/errors';
+import type { Action } from './action.ts';
 import { type Definition, stepOf } from './definition.ts';
 import type { Failure, JournalEntry, Recorded, StepError } from './journal.ts';
 import { type JsonObject, sizeOf } from './json.ts';
-import { applyEntry, type Effect, type RunState } from './run-state.ts';
+import { pathIn } from './path.ts';
+import { applyEntry, type Effect, type Frame, type OpenStep, type RunState } from './run-state.ts';
 import { effectKey, type RunFacts, type Scope } from './scope.ts';
-import { type Conclusion, END, FAIL, type RetryPolicy, type Step } from './step-kind.ts';
-
-/** What a driver has to do next. Several undos may be done side by side; a step is always alone. */
-export type Action =
-  | {
-      readonly type: 'step';
-      readonly stepId: string;
-      readonly visit: number;
-      readonly retry: RetryPolicy;
-      readonly timeoutMs: number;
-    }
-  | { readonly type: 'undo'; readonly stepId: string; readonly visit: number; readonly pace: 'quick' | 'slow' }
-  | { readonly type: 'done' };
+import { type Conclusion, END, FAIL, type Step } from './step-kind.ts';
 
 /** What to write into the journal, in this order, before the actions are performed. */
 export interface Advance {
@@ -56,74 +46,148 @@ type Move = { readonly entries: readonly JournalEntry[] } | { readonly actions: 
 function move(definition: Definition, run: RunFacts, state: RunState, now: Date): Move {
   if (state.settled) return { actions: [{ type: 'done' }] };
   if (state.failing !== undefined) return compensate(run, state, state.failing.failure);
-  if (state.open !== undefined) return { actions: [perform(definition, state, now)] };
-  if (state.stepError !== undefined)
-    return failing(state.cancel ? 'cancelled' : 'failed', state.stepError, state.stepError.stepId);
-  if (state.cancel !== undefined) return failing('cancelled', { reason: 'CANCELLED', message: state.cancel.reason });
-  if (leftMs(definition, state, now) <= 0) {
-    return failing('timeout', { reason: 'RUN_TIMED_OUT', message: 'The run took longer than the workflow allows.' });
-  }
-  if (state.lastCompleted === undefined) return enter(stepOf(definition, definition.start), run, state);
-  const last = stepOf(definition, state.lastCompleted);
-  const conclusion = conclude(last, state);
-  if ('fail' in conclusion) return failing('failed', conclusion.fail, last.id);
+  const stop = reasonToStop(definition, state, now);
+  if (stop !== undefined) return state.open.isEmpty() ? failing(stop.failure, stop) : abandon(state, stop);
+  const expired = state.open.find(({ suspended }) => isDue(suspended?.wakeAt, now));
+  if (expired !== undefined) return expire(stepOf(definition, expired.stepId), expired);
+  const ready = state.ready.first();
+  const frame = ready === undefined ? undefined : state.frames.get(ready);
+  if (ready !== undefined && frame !== undefined) return goOn(definition, run, state, ready, frame, now);
+  return { actions: underWay(definition, state, now) };
+}
+
+function goOn(
+  definition: Definition,
+  run: RunFacts,
+  state: RunState,
+  name: string,
+  { at, facts, visits }: Frame,
+  now: Date,
+): Move {
+  const begin = (stepId: string): Move => enter(stepOf(definition, stepId), name, run, state, now);
+  if (at.state === 'failed') return failing('failed', at.error, at.error.path);
+  if (at.state !== 'completed') return begin(definition.start);
+  const last = stepOf(definition, at.stepId);
+  const conclusion: Conclusion = last.conclude?.(facts.get(last.id, {}), (stepId) => visits.get(stepId, 0)) ?? {
+    next: last.next,
+  };
+  if ('fail' in conclusion) return failing('failed', conclusion.fail, pathIn(name, last.id));
   const target = 'reask' in conclusion ? conclusion.reask : conclusion.next;
-  if (target === FAIL)
-    return failing('failed', { reason: 'ROUTED_TO_FAILURE', message: 'The workflow led to $fail.' }, last.id);
-  if (target !== END) return enter(stepOf(definition, target), run, state);
-  return complete(definition, run, state);
+  if (target === FAIL) {
+    const routed = { reason: 'ROUTED_TO_FAILURE', message: 'The workflow led to $fail.' };
+    return failing('failed', routed, pathIn(name, last.id));
+  }
+  return target === END ? complete(definition, run, state) : begin(target);
 }
 
-function conclude(step: Step, state: RunState): Conclusion {
-  const facts = state.facts.get(step.id) ?? {};
-  return step.conclude?.(facts, (stepId) => state.visits.get(stepId) ?? 0) ?? { next: step.next };
-}
-
-function enter(step: Step, run: RunFacts, state: RunState): Move {
-  const visit = (state.visits.get(step.id) ?? 0) + 1;
-  const at = { stepId: step.id, visit };
-  const scope = scopeOf(run, state);
+function enter(step: Step, frame: string, run: RunFacts, state: RunState, now: Date): Move {
+  const path = pathIn(frame, step.id);
+  const visit = state.visits.get(path, 0) + 1;
+  const at = { path, stepId: step.id, visit };
+  const scope = scopeOf(run, state, frame);
   const started = { kind: 'step_started', ...at, stepKind: step.kind, input: null } as const;
   try {
     if (step.decide !== undefined) {
       return { entries: [started, { kind: 'step_completed', ...at, facts: step.decide(scope), attempts: 1 }] };
     }
-    const key = effectKey(run.id, step.id, visit, 'do');
-    const input = bounded(step.plan?.(scope, visit) ?? {});
+    const key = effectKey(run.id, path, visit, 'do');
+    const { request, ...suspended } = step.suspend?.(scope, now) ?? { request: step.plan?.(scope, visit) ?? {} };
     const undo = step.planUndo && {
-      effectKey: effectKey(run.id, step.id, visit, 'undo'),
+      effectKey: effectKey(run.id, path, visit, 'undo'),
       request: bounded(step.planUndo({ ...scope, effect: { key } })),
     };
-    return { entries: [{ ...started, input, effectKey: key, ...(undo === undefined ? {} : { undo }) }] };
+    return {
+      entries: [
+        {
+          ...started,
+          input: bounded(request),
+          effectKey: key,
+          ...(step.suspend === undefined ? {} : { suspended }),
+          ...(undo === undefined ? {} : { undo }),
+        },
+      ],
+    };
   } catch (error) {
     return { entries: [started, { kind: 'step_failed', ...at, ...expressionError(error), attempts: 0 }] };
   }
 }
 
-function perform(definition: Definition, state: RunState, now: Date): Action {
-  const { stepId, visit } = state.open ?? { stepId: '', visit: 0 };
-  const { retry, timeoutMs } = stepOf(definition, stepId);
-  const left = leftMs(definition, state, now);
-  return { type: 'step', stepId, visit, retry, timeoutMs: Math.max(100, Math.min(timeoutMs, left)) };
+const expiredWait: StepError = { reason: 'WAIT_EXPIRED', message: 'What the step waited for did not come in time.' };
+
+function expire(step: Step, { path, stepId, visit, input }: OpenStep): Move {
+  const outcome = step.expire?.(input as JsonObject) ?? { failed: expiredWait };
+  return { entries: [outcomeEntry({ path, stepId, visit }, outcome, 1)] };
 }
 
-function leftMs(definition: Definition, state: RunState, now: Date): number {
+/** The entry that says what a step came to. */
+export function outcomeEntry(
+  at: { readonly path: string; readonly stepId: string; readonly visit: number },
+  outcome: { readonly facts: JsonObject } | { readonly failed: StepError },
+  attempts: number,
+): JournalEntry {
+  if ('facts' in outcome) return { kind: 'step_completed', ...at, attempts, facts: outcome.facts };
+  const { reason, message } = outcome.failed;
+  return { kind: 'step_failed', ...at, attempts, reason, message };
+}
+
+type Stop = StepError & { readonly failure: Failure };
+
+/** A run is ended also in the middle of its steps. */
+function reasonToStop(definition: Definition, state: RunState, now: Date): Stop | undefined {
+  if (state.cancel !== undefined) return { failure: 'cancelled', reason: 'CANCELLED', message: state.cancel.reason };
+  if (!isDue(deadlineOf(definition, state), now)) return undefined;
+  return { failure: 'timeout', reason: 'RUN_TIMED_OUT', message: 'The run took longer than the workflow allows.' };
+}
+
+/** Gives up what is under way. Its effects may still happen: their undos leave tombstones. */
+function abandon(state: RunState, { reason, message }: StepError): Move {
+  const entries = [...state.open.values()].map(({ path, stepId, visit }) =>
+    outcomeEntry({ path, stepId, visit }, { failed: { reason, message } }, 1),
+  );
+  return { entries };
+}
+
+function underWay(definition: Definition, state: RunState, now: Date): readonly Action[] {
+  const deadline = deadlineOf(definition, state);
+  const left = deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(deadline) - now.getTime();
+  const times = deadline === undefined ? [] : [deadline];
+  const steps: Action[] = [];
+  let suspends = false;
+  for (const { path, stepId, visit, suspended } of state.open.values()) {
+    if (suspended === undefined) {
+      const { retry, timeoutMs } = stepOf(definition, stepId);
+      steps.push({ type: 'step', path, stepId, visit, retry, timeoutMs: Math.max(100, Math.min(timeoutMs, left)) });
+    } else {
+      suspends = true;
+      if (suspended.wakeAt !== undefined) times.push(suspended.wakeAt);
+    }
+  }
+  const [until] = times.sort((one, other) => Date.parse(one) - Date.parse(other));
+  if (until !== undefined) return [...steps, { type: 'wait', until }];
+  return suspends ? [...steps, { type: 'wait' }] : steps;
+}
+
+function isDue(time: string | undefined, now: Date): boolean {
+  return time !== undefined && Date.parse(time) <= now.getTime();
+}
+
+function deadlineOf(definition: Definition, state: RunState): string | undefined {
   return definition.timeoutMs === undefined
-    ? Number.POSITIVE_INFINITY
-    : Date.parse(state.startedAt) + definition.timeoutMs - now.getTime();
+    ? undefined
+    : new Date(Date.parse(state.startedAt) + definition.timeoutMs).toISOString();
 }
 
 function complete(definition: Definition, run: RunFacts, state: RunState): Move {
   try {
-    return { entries: [{ kind: 'instance_completed', output: bounded(definition.output(scopeOf(run, state))) }] };
+    return { entries: [{ kind: 'instance_completed', output: bounded(definition.output(scopeOf(run, state, ''))) }] };
   } catch (error) {
     return failing('failed', expressionError(error));
   }
 }
 
-function failing(failure: Failure, { reason, message }: StepError, stepId?: string): Move {
+function failing(failure: Failure, { reason, message }: StepError, path?: string): Move {
   return {
-    entries: [{ kind: 'instance_failing', failure, reason, message, ...(stepId === undefined ? {} : { stepId }) }],
+    entries: [{ kind: 'instance_failing', failure, reason, message, ...(path === undefined ? {} : { path }) }],
   };
 }
 
@@ -133,23 +197,24 @@ const ends = { failed: 'instance_failed', cancelled: 'instance_cancelled', timeo
 function compensate(run: RunFacts, state: RunState, failure: Failure): Move {
   const next = state.effects.findLast((effect) => effect.state === 'registered' || effect.state === 'undoing');
   if (next?.state === 'registered') {
-    const { stepId, visit } = next;
-    return { entries: [{ kind: 'undo_started', stepId, visit, effectKey: effectKey(run.id, stepId, visit, 'undo') }] };
+    const { path, stepId, visit } = next;
+    const key = effectKey(run.id, path, visit, 'undo');
+    return { entries: [{ kind: 'undo_started', path, stepId, visit, effectKey: key }] };
   }
   if (next !== undefined) return { actions: [undo(next, 'quick')] };
   if (!state.ended) return { entries: [{ kind: ends[failure] }] };
   const stuck = state.effects.filter((effect) => effect.state === 'stuck').reverse();
-  return stuck.length === 0
+  return stuck.isEmpty()
     ? { entries: [{ kind: 'compensation_completed' }] }
-    : { actions: stuck.map((effect) => undo(effect, 'slow')) };
+    : { actions: [...stuck.map((effect) => undo(effect, 'slow'))] };
 }
 
-function undo({ stepId, visit }: Effect, pace: 'quick' | 'slow'): Action {
-  return { type: 'undo', stepId, visit, pace };
+function undo({ path, stepId, visit }: Effect, pace: 'quick' | 'slow'): Action {
+  return { type: 'undo', path, stepId, visit, pace };
 }
 
-function scopeOf(run: RunFacts, state: RunState): Scope {
-  return { input: state.input, steps: Object.fromEntries(state.facts), run };
+function scopeOf(run: RunFacts, state: RunState, frame: string): Scope {
+  return { input: state.input, steps: state.frames.get(frame)?.facts.toObject() ?? {}, run };
 }
 
 function bounded(value: JsonObject): JsonObject {

@@ -49,7 +49,7 @@ export function readStep(kind: StepKind, fields: JsonObject, pointer: string, co
     problem: (at, reason, message) => complaints.add({ pointer: pointer + at, reason, message }),
   };
   const { planUndo, ...plan } = kind.read(fields, reader);
-  if (plan.decide === undefined) reader.exit('/next', next);
+  if (kind.fields['next'] !== false) reader.exit('/next', next);
   const irreversible = fields['irreversible'] === true;
   if (kind.effect && !irreversible && planUndo === undefined) {
     const message = `A ${kind.kind} step is an effect: it needs an "undo", or "irreversible": true behind a passed validation.`;

@@ -1,41 +1,66 @@
-import type { Failure, JournalEntry, Recorded, StepError, UndoPlan } from './journal.ts';
-import type { JsonObject } from './json.ts';
+import * as im from 'immutable';
+import type { Failure, JournalEntry, Recorded, StepError, UndoPlan, Visit } from './journal.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { frameOf, visitKey } from './path.ts';
 
 export type InstanceStatus = 'pending' | 'running' | 'paused' | 'completed' | Failure;
 export type CompensationState = 'none' | 'running' | 'complete' | 'stuck';
 
 /** An effect that happened, or may have, and its undo. */
-export interface Effect {
-  readonly stepId: string;
-  readonly visit: number;
+export interface Effect extends Visit {
   readonly undo: UndoPlan;
   readonly state: 'registered' | 'undoing' | 'undone' | 'stuck';
 }
 
-/** What a journal says, folded. */
+/** A step that was started and has no outcome yet. */
+export interface OpenStep extends Visit {
+  readonly input: JsonValue;
+  /** The outside is not asked: a command brings the outcome, or it comes by itself at `wakeAt`. */
+  readonly suspended: { readonly wakeAt?: string } | undefined;
+}
+
+/** A sequence of steps that is gone through: that of the run itself, of a branch, of an item. */
+export interface Frame {
+  /** What the last finished visit of each step left. */
+  readonly facts: im.Map<string, JsonObject>;
+  /** How often each step was visited here. */
+  readonly visits: im.Map<string, number>;
+  readonly at: Cursor;
+}
+
+export type Cursor =
+  | { readonly state: 'start' }
+  | { readonly state: 'open'; readonly stepId: string }
+  | { readonly state: 'completed'; readonly stepId: string }
+  | { readonly state: 'failed'; readonly error: StepError & { readonly path: string; readonly stepId: string } };
+
+/** What a journal says, folded. Persistent: the next state shares what did not change with the one before. */
 export interface RunState {
   readonly input: JsonObject;
   readonly startedAt: string;
   readonly firstStepAt: string | undefined;
   readonly endedAt: string | undefined;
   readonly output: JsonObject | undefined;
-  /** How often each step was visited. */
-  readonly visits: ReadonlyMap<string, number>;
-  /** What the last finished visit of each step left. */
-  readonly facts: ReadonlyMap<string, JsonObject>;
-  /** The step that was started and has no result yet. */
-  readonly open: { readonly stepId: string; readonly visit: number } | undefined;
-  /** The step that finished last: from where the run goes on. */
-  readonly lastCompleted: string | undefined;
-  readonly stepError: (StepError & { readonly stepId: string }) | undefined;
+  /** By name; the root's is empty. */
+  readonly frames: im.Map<string, Frame>;
+  /** The frames whose step has its outcome: they can be moved on. */
+  readonly ready: im.OrderedSet<string>;
+  /** By visit, in the order in which they were started. */
+  readonly open: im.OrderedMap<string, OpenStep>;
+  /** How often each step was visited in the whole run, by path. */
+  readonly visits: im.Map<string, number>;
+  /** Ids of the steps that were completed at least once. */
+  readonly done: im.Set<string>;
   readonly cancel: { readonly reason: string } | undefined;
-  readonly failing: (StepError & { readonly failure: Failure; readonly stepId?: string }) | undefined;
+  readonly failing: (StepError & { readonly failure: Failure; readonly path?: string }) | undefined;
   /** In the order in which they were registered. */
-  readonly effects: readonly Effect[];
+  readonly effects: im.List<Effect>;
   readonly ended: boolean;
   /** Everything is done, undos that were stuck when the run ended included. */
   readonly settled: boolean;
 }
+
+const emptyFrame: Frame = { facts: im.Map(), visits: im.Map(), at: { state: 'start' } };
 
 export const emptyState: RunState = {
   input: {},
@@ -43,14 +68,14 @@ export const emptyState: RunState = {
   firstStepAt: undefined,
   endedAt: undefined,
   output: undefined,
-  visits: new Map(),
-  facts: new Map(),
-  open: undefined,
-  lastCompleted: undefined,
-  stepError: undefined,
+  frames: im.Map([['', emptyFrame]]),
+  ready: im.OrderedSet(['']),
+  open: im.OrderedMap(),
+  visits: im.Map(),
+  done: im.Set(),
   cancel: undefined,
   failing: undefined,
-  effects: [],
+  effects: im.List(),
   ended: false,
   settled: false,
 };
@@ -64,29 +89,16 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'instance_started':
       return { ...state, input: entry.input, startedAt: entry.occurredAt };
     case 'step_started':
-      return {
-        ...state,
-        firstStepAt: state.firstStepAt ?? entry.occurredAt,
-        visits: new Map(state.visits).set(entry.stepId, entry.visit),
-        open: { stepId: entry.stepId, visit: entry.visit },
-        effects:
-          entry.undo === undefined
-            ? state.effects
-            : [...state.effects, { stepId: entry.stepId, visit: entry.visit, undo: entry.undo, state: 'registered' }],
-      };
+      return begin(state, entry);
     case 'step_completed':
       return {
-        ...state,
-        open: undefined,
-        lastCompleted: entry.stepId,
-        facts: new Map(state.facts).set(entry.stepId, { ...entry.facts, visit: entry.visit }),
+        ...close(state, entry, { state: 'completed', stepId: entry.stepId }, { ...entry.facts, visit: entry.visit }),
+        done: state.done.add(entry.stepId),
       };
-    case 'step_failed':
-      return {
-        ...state,
-        open: undefined,
-        stepError: { stepId: entry.stepId, reason: entry.reason, message: entry.message },
-      };
+    case 'step_failed': {
+      const { path, stepId, reason, message } = entry;
+      return close(state, entry, { state: 'failed', error: { path, stepId, reason, message } });
+    }
     case 'cancel_requested':
       return { ...state, cancel: { reason: entry.reason } };
     case 'instance_failing':
@@ -113,24 +125,55 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
   }
 }
 
-function withEffect(state: RunState, at: { stepId: string; visit: number }, to: Effect['state']): RunState {
+function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started' }): RunState {
+  const { path, stepId, visit, input, suspended, undo } = entry;
+  const name = frameOf(path);
+  const frame = state.frames.get(name, emptyFrame);
   return {
     ...state,
-    effects: state.effects.map((effect) =>
-      effect.stepId === at.stepId && effect.visit === at.visit ? { ...effect, state: to } : effect,
-    ),
+    firstStepAt: state.firstStepAt ?? entry.occurredAt,
+    visits: state.visits.set(path, visit),
+    frames: state.frames.set(name, {
+      ...frame,
+      visits: frame.visits.set(stepId, frame.visits.get(stepId, 0) + 1),
+      at: { state: 'open', stepId },
+    }),
+    ready: state.ready.remove(name),
+    open: state.open.set(visitKey(entry), { path, stepId, visit, input, suspended }),
+    effects:
+      undo === undefined ? state.effects : state.effects.push({ path, stepId, visit, undo, state: 'registered' }),
   };
+}
+
+function close(state: RunState, { path, stepId, visit }: Visit, at: Cursor, facts?: JsonObject): RunState {
+  const name = frameOf(path);
+  const frame = state.frames.get(name, emptyFrame);
+  return {
+    ...state,
+    frames: state.frames.set(name, {
+      ...frame,
+      at,
+      facts: facts === undefined ? frame.facts : frame.facts.set(stepId, facts),
+    }),
+    ready: state.ready.add(name),
+    open: state.open.remove(visitKey({ path, visit })),
+  };
+}
+
+function withEffect(state: RunState, at: Visit, to: Effect['state']): RunState {
+  const index = state.effects.findLastIndex(({ path, visit }) => path === at.path && visit === at.visit);
+  return { ...state, effects: state.effects.update(index, (effect) => effect && { ...effect, state: to }) };
 }
 
 /** The status of a run in the words of its row. */
 export function statusOf(state: RunState): InstanceStatus {
   if (state.failing !== undefined) return state.failing.failure;
   if (state.ended) return 'completed';
-  return state.visits.size === 0 ? 'pending' : 'running';
+  return state.firstStepAt === undefined ? 'pending' : 'running';
 }
 
 export function compensationOf(state: RunState): CompensationState {
-  if (state.failing === undefined || state.effects.length === 0) return 'none';
+  if (state.failing === undefined || state.effects.isEmpty()) return 'none';
   if (state.effects.every((effect) => effect.state === 'undone')) return 'complete';
   return state.ended ? 'stuck' : 'running';
 }

@@ -23,6 +23,6 @@ export interface RunFacts {
 }
 
 /** The key under which a receiver knows an effect: kept by retries, new for each visit. */
-export function effectKey(instanceId: string, stepId: string, visit: number, side: 'do' | 'undo'): string {
-  return `${instanceId}/${stepId}#${visit}/${side}`;
+export function effectKey(instanceId: string, path: string, visit: number, side: 'do' | 'undo'): string {
+  return `${instanceId}/${path}#${visit}/${side}`;
 }

@@ -1,3 +1,4 @@
+import type { Outcome } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ProblemReason } from './problem.ts';
 import type { Scope } from './scope.ts';
@@ -28,12 +29,23 @@ export interface StepPlan {
   readonly plan?: (scope: Scope, visit: number) => JsonObject;
   /** Instead of `plan`: a step that asks nobody is decided inside the interpreter. */
   readonly decide?: (scope: Scope) => JsonObject;
+  /** Instead of `plan`: once started, the step waits until a command brings its outcome (`settleSuspended`), or its time comes. */
+  readonly suspend?: (scope: Scope, now: Date) => Suspension;
+  /** What a waiting step comes to by itself at its `wakeAt`. None given: it fails with WAIT_EXPIRED. */
+  readonly expire?: (request: JsonObject) => Outcome;
   /** The undo, planned before the effect happens: it may speak of earlier steps, never of the step's own output. */
   readonly planUndo?: (scope: Scope) => JsonObject;
   /** Where the run goes after the step left these facts. The default is `next`. */
   readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
   /** Lets only answers through that passed: an irreversible step may follow. */
   readonly proves?: boolean;
+}
+
+/** What a step waits for. The request is the step's input, as its task shows it. */
+export interface Suspension {
+  readonly request: JsonObject;
+  /** RFC 3339. None: only a command ends the wait. */
+  readonly wakeAt?: string;
 }
 
 export type Conclusion =

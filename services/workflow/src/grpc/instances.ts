@@ -10,6 +10,7 @@ import type { Drivers } from '../commands/drivers.ts';
 import { startInstance } from '../commands/start-instance.ts';
 import { insertEndedGrant } from '../db/grant-repository.ts';
 import type { Schema } from '../db/schema.ts';
+import { stepIdOf } from '../domain/path.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
@@ -91,7 +92,8 @@ function toUpdateMessage({ cursor, entry, instance }: Update) {
     cursor: BigInt(cursor),
     occurTime: timestampFromDate(new Date(entry.occurredAt)),
     kind: entry.kind,
-    stepId: 'stepId' in entry ? (entry.stepId ?? '') : '',
+    path: 'path' in entry ? (entry.path ?? '') : '',
+    stepId: 'path' in entry ? stepIdOf(entry.path ?? '') : '',
     visit: 'visit' in entry ? entry.visit : 0,
     instance: toInstanceMessage(instance),
   };

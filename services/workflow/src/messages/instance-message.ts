@@ -42,7 +42,7 @@ export function toInstanceMessage(instance: Instance): MessageInitShape<typeof I
     currentSteps: [...instance.currentSteps],
     errorReason: instance.error?.reason ?? '',
     errorMessage: instance.error?.message ?? '',
-    errorStep: instance.error?.stepId ?? '',
+    errorStep: instance.error?.path ?? '',
     traceId: traceIdOf(instance.traceparent),
     createdBy: instance.createdBy,
     createTime: timestampFromDate(instance.createdAt),
@@ -63,7 +63,7 @@ export function toInstanceSummary(instance: Instance): MessageInitShape<typeof I
     status: statuses[instance.status],
     compensation: compensations[instance.compensation],
     errorReason: instance.error?.reason ?? '',
-    errorStep: instance.error?.stepId ?? '',
+    errorStep: instance.error?.path ?? '',
     createdBy: instance.createdBy,
   };
 }

@@ -23,6 +23,7 @@ export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
   return {
     id: task.id,
     instanceId: task.instanceId,
+    path: task.path,
     stepId: task.stepId,
     stepKind: task.stepKind,
     visit: task.visit,
@@ -43,6 +44,7 @@ export function toCompensationMessage(compensation: Compensation): MessageInitSh
   return {
     id: compensation.id,
     instanceId: compensation.instanceId,
+    path: compensation.path,
     stepId: compensation.stepId,
     visit: compensation.visit,
     status: compensationStatuses[compensation.status],

@@ -4,6 +4,14 @@ import { decisionStep } from './decision/step.ts';
 import { httpStep } from './http/step.ts';
 import { notificationStep } from './notification/step.ts';
 import { validationStep } from './validation/step.ts';
+import { waitStep } from './wait/step.ts';
 
 /** Every kind of step that a definition may hold. */
-export const stepKinds: readonly StepKind[] = [agentStep, validationStep, decisionStep, httpStep, notificationStep];
+export const stepKinds: readonly StepKind[] = [
+  agentStep,
+  validationStep,
+  decisionStep,
+  httpStep,
+  notificationStep,
+  waitStep,
+];

@@ -5,7 +5,8 @@ import { advance } from '../commands/advance.ts';
 import { driverScope, type Performing } from '../commands/perform.ts';
 import { abandonStep, performStep } from '../commands/perform-step.ts';
 import { performUndo } from '../commands/perform-undo.ts';
-import { type Activities, UNDO_TIMEOUT_MS } from './contract.ts';
+import type { StepAction, UndoAction } from '../domain/action.ts';
+import { type Activities, type SequentialActivities, UNDO_TIMEOUT_MS } from './contract.ts';
 
 /** Attempts are counted from 1 by each activity; claims grow over all of them: those of a later driver, or of the slow undo after the quick one, come after. */
 function claimOf(epoch: number, attempt: number, pace: 'quick' | 'slow' = 'quick'): number {
@@ -17,31 +18,48 @@ function isFinal({ reason }: AppError): boolean {
   return reason === 'STALE_DRIVER' || reason === 'INSTANCE_NOT_FOUND';
 }
 
-/** The work of the Temporal driver. `moved` is told after each change of a run. */
-export function createActivities(performing: Performing, log: Logger, moved: (instanceId: string) => void): Activities {
+/** The work of the Temporal driver, and of the one before it. `moved` is told after each change of a run. */
+export function createActivities(
+  performing: Performing,
+  log: Logger,
+  moved: (instanceId: string) => void,
+): Activities & SequentialActivities {
   const run = <T>(instanceId: string, work: (info: AttemptInfo) => Promise<T>): Promise<T> =>
     runAttempt({ log, isFinal }, work).finally(() => moved(instanceId));
-  return {
-    advance: (reference) =>
+  const activities: Activities = {
+    moveOn: (reference) =>
       run(reference.instanceId, () =>
         performing.db.inTenant(driverScope(reference.tenantId), (tx) =>
           advance(performing, tx, reference.instanceId, reference.epoch),
         ),
       ),
-    performStep: (reference, { stepId, visit, timeoutMs }) =>
-      run(reference.instanceId, (info) =>
-        performStep(
-          performing,
-          { ...reference, stepId, visit, timeoutMs, claim: claimOf(reference.epoch, info.attempt) },
-          info,
-        ),
-      ),
-    performUndo: (reference, { stepId, visit, pace }) =>
+    attemptStep: (reference, { path, stepId, visit, timeoutMs }) =>
+      run(reference.instanceId, (info) => {
+        const claim = claimOf(reference.epoch, info.attempt);
+        return performStep(performing, { ...reference, path, stepId, visit, timeoutMs, claim }, info);
+      }),
+    attemptUndo: (reference, { path, stepId, visit, pace }) =>
       run(reference.instanceId, (info) => {
         const claim = claimOf(reference.epoch, info.attempt, pace);
-        return performUndo(performing, { ...reference, stepId, visit, pace, claim, timeoutMs: UNDO_TIMEOUT_MS }, info);
+        const work = { ...reference, path, stepId, visit, pace, claim, timeoutMs: UNDO_TIMEOUT_MS };
+        return performUndo(performing, work, info);
       }),
-    abandonStep: (reference, { stepId, visit }) =>
-      run(reference.instanceId, () => abandonStep(performing, { ...reference, stepId, visit })),
   };
+  const { moveOn, attemptStep, attemptUndo } = activities;
+  return {
+    ...activities,
+    advance: async (reference) => (await moveOn(reference)).actions,
+    performStep: async (reference, action) => (await attemptStep(reference, placed(action))).actions,
+    performUndo: async (reference, action) => (await attemptUndo(reference, placed(action))).actions,
+    abandonStep: (reference, action) =>
+      run(reference.instanceId, async () => {
+        const { path, stepId, visit } = placed(action);
+        return (await abandonStep(performing, { ...reference, path, stepId, visit })).actions;
+      }),
+  };
+}
+
+/** Actions that were answered before there were paths have none: they are at the root. */
+function placed<A extends StepAction | UndoAction>(action: A): A {
+  return { ...action, path: action.path ?? action.stepId };
 }

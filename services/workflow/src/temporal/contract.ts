@@ -1,4 +1,4 @@
-import type { Action } from '../domain/interpret.ts';
+import type { Action, StepAction, UndoAction } from '../domain/action.ts';
 
 /** What histories hold: ids and small words, nothing of definitions or data. */
 export interface RunReference {
@@ -7,19 +7,31 @@ export interface RunReference {
   readonly epoch: number;
 }
 
-export type StepAction = Extract<Action, { type: 'step' }>;
-export type UndoAction = Extract<Action, { type: 'undo' }>;
+/** What is under way in a run after a move; of two answers the one with the longer journal is the newer one. */
+export interface Moved {
+  readonly length: number;
+  readonly actions: readonly Action[];
+}
 
+/** The work of `drive-instance.ts`. */
 export interface Activities {
+  moveOn(run: RunReference): Promise<Moved>;
+  attemptStep(run: RunReference, action: StepAction): Promise<Moved>;
+  attemptUndo(run: RunReference, action: UndoAction): Promise<Moved>;
+}
+
+/** The work of `run-instance.ts`. */
+export interface SequentialActivities {
   advance(run: RunReference): Promise<readonly Action[]>;
   performStep(run: RunReference, action: StepAction): Promise<readonly Action[]>;
   performUndo(run: RunReference, action: UndoAction): Promise<readonly Action[]>;
   abandonStep(run: RunReference, action: StepAction): Promise<readonly Action[]>;
 }
 
-/** Name of the workflow in `workflows/run-instance.ts`; its id is the instance's. */
-export const RUN_INSTANCE = 'runInstance';
+/** Name of the workflow in `workflows/drive-instance.ts`; its id is the instance's. */
+export const DRIVE_INSTANCE = 'driveInstance';
 export const CANCEL = 'cancel';
+export const WAKE = 'wake';
 
 /** How long an undo may take, each try. */
 export const UNDO_TIMEOUT_MS = 30_000;

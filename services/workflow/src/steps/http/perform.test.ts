@@ -6,7 +6,7 @@ import type { Performer } from '../performer.ts';
 import { createHttpPerformer } from './perform.ts';
 
 let server: Server;
-let performer: Performer;
+let performer: Required<Pick<Performer, 'perform' | 'undo'>>;
 let host: string;
 let seen: { request: IncomingMessage; body: string }[];
 let answer: (response: ServerResponse) => void;

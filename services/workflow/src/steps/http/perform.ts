@@ -21,7 +21,7 @@ const reserved = new Set([
 ]);
 
 /** Calls servers outside the fleet. `allowedHosts` are targets inside the operator's networks, as `host:port`. */
-export function createHttpPerformer(allowedHosts: ReadonlySet<string>): Performer {
+export function createHttpPerformer(allowedHosts: ReadonlySet<string>): Required<Pick<Performer, 'perform' | 'undo'>> {
   return {
     perform: async (attempt) => ({ output: await call(attempt, {}, allowedHosts) }),
     async undo(attempt) {

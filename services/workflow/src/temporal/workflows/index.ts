@@ -1,1 +1,2 @@
+export { driveInstance } from './drive-instance.ts';
 export { runInstance } from './run-instance.ts';

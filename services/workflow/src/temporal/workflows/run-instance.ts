@@ -1,35 +1,24 @@
 import {
-  ActivityCancellationType,
   CancellationScope,
   continueAsNew,
   defineSignal,
   proxyActivities,
   proxyLocalActivities,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Action } from '../../domain/interpret.ts';
-import {
-  type Activities,
-  CANCEL,
-  type RunReference,
-  type StepAction,
-  UNDO_TIMEOUT_MS,
-  type UndoAction,
-} from '../contract.ts';
-
-const HEARTBEAT = '5s';
-const MARGIN_MS = 30_000;
-const SLOW_UNDO = { initialInterval: '30s', maximumInterval: '10m' } as const;
-const QUICK_UNDO = { initialInterval: '200ms', maximumInterval: '5s' } as const;
+import type { Action, StepAction, UndoAction } from '../../domain/action.ts';
+import { CANCEL, type RunReference, type SequentialActivities } from '../contract.ts';
+import { stepAttempts, undoAttempts } from './attempts.ts';
 
 const cancelSignal = defineSignal(CANCEL);
-const { advance, abandonStep } = proxyLocalActivities<Activities>({
+const { advance, abandonStep } = proxyLocalActivities<SequentialActivities>({
   startToCloseTimeout: '20s',
   retry: { initialInterval: '100ms', maximumInterval: '5s' },
 });
 
-/** Asks what is next, has it done, and so on. All that is known about the run is in its journal. */
+/** Drives the runs that were begun before runs could do several things at once; new ones have `driveInstance`. */
 export async function runInstance(run: RunReference): Promise<void> {
   let cancelled = false;
   let underWay: CancellationScope | undefined;
@@ -43,7 +32,7 @@ export async function runInstance(run: RunReference): Promise<void> {
     try {
       return await underWay.run(() => {
         if (cancelled) CancellationScope.current().cancel();
-        return stepActivity(action).performStep(run, action);
+        return proxyActivities<SequentialActivities>(stepAttempts(action)).performStep(run, action);
       });
     } catch (error) {
       if (!cancelled) throw error;
@@ -56,39 +45,20 @@ export async function runInstance(run: RunReference): Promise<void> {
   for (let actions = await advance(run); actions.some(({ type }) => type !== 'done'); ) {
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof runInstance>(run);
     const [first] = actions;
+    const undos = actions.filter((action) => action.type === 'undo');
     if (first?.type === 'step') actions = await step(first);
-    else
-      actions = await undoAll(
-        run,
-        actions.filter((action) => action.type === 'undo'),
-      );
+    else if (undos.length > 0) actions = await undoAll(run, undos);
+    else {
+      await sleep('1s');
+      actions = await advance(run);
+    }
   }
 }
 
 async function undoAll(run: RunReference, undos: readonly UndoAction[]): Promise<readonly Action[]> {
-  const answers = await Promise.all(undos.map((action) => undoActivity(action).performUndo(run, action)));
+  const answers = await Promise.all(
+    undos.map((action) => proxyActivities<SequentialActivities>(undoAttempts(action)).performUndo(run, action)),
+  );
   const [only] = answers;
   return only !== undefined && answers.length === 1 ? only : advance(run);
-}
-
-/** The journal counts bad answers and ends the step; Temporal only sees that somebody goes on. */
-function stepActivity({ retry, timeoutMs }: StepAction) {
-  return proxyActivities<Activities>({
-    startToCloseTimeout: timeoutMs + MARGIN_MS,
-    heartbeatTimeout: HEARTBEAT,
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: {
-      initialInterval: retry.initialIntervalMs,
-      maximumInterval: Math.max(retry.initialIntervalMs, retry.maxIntervalMs),
-    },
-  });
-}
-
-/** An undo has no time limit as a whole and cannot be cancelled. */
-function undoActivity({ pace }: UndoAction) {
-  return proxyActivities<Activities>({
-    startToCloseTimeout: UNDO_TIMEOUT_MS + MARGIN_MS,
-    heartbeatTimeout: HEARTBEAT,
-    retry: pace === 'quick' ? QUICK_UNDO : SLOW_UNDO,
-  });
 }

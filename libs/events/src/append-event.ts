@@ -40,16 +40,21 @@ export async function appendEvent<S, Desc extends DescMessage>(tx: Tx<S>, event:
   if (payload.byteLength > maxPayloadBytes) {
     throw new AppError('invalid_argument', 'EVENT_TOO_LARGE', 'This is too large to be announced as an event.');
   }
-  const { numAffectedRows } = await sql`
+  const statement = sql`
     with bumped as (
-      update ${sql.table(contract.aggregate)} set event_seq = event_seq + 1 where id = ${id} returning event_seq
+      update ${sql.table(contract.aggregate)} set event_seq = event_seq + 1 where id = ${id} returning id, event_seq
     )
     insert into outbox (id, tenant_id, topic, aggregate, aggregate_id, event_seq, type, payload,
       traceparent, causation_depth, actor_type, actor_id)
-    select ${newId()}::uuid, ${tenantId}::uuid, ${contract.topic}, ${contract.aggregate}, ${id}::uuid, event_seq,
+    select ${newId()}::uuid, ${tenantId}::uuid, ${contract.topic}, ${contract.aggregate}, bumped.id, event_seq,
       ${schema.typeName}, ${payload}::bytea, ${traceparent ?? null}, ${causationDepth}::integer, ${actor.type}, ${actor.id}
-    from bumped`.execute(tx);
-  if (numAffectedRows !== 1n) throw internal(`no row ${id} in ${contract.aggregate} for ${schema.typeName}`);
+    from (select) as one left join bumped on true`;
+  // Without a row to number it by, the event has no aggregate: the table refuses that.
+  tx.send(statement.compile(tx), (error) =>
+    (error as { code?: unknown }).code === '23502'
+      ? internal(`no row ${id} in ${contract.aggregate} for ${schema.typeName}`)
+      : error,
+  );
 }
 
 function internal(detail: string): AppError {

@@ -28,8 +28,7 @@ function connectionOver(session: Session, toError: (error: unknown) => Error): D
   return {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       try {
-        const [result] = await session.run(query.sql, query.parameters);
-        if (result === undefined) return { rows: [] };
+        const result = await session.run({ text: query.sql, values: query.parameters });
         const changes = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(result.command);
         return {
           rows: result.rows as R[],

@@ -84,7 +84,9 @@ export function createDatabase<S>(options: DatabaseOptions): Database<S> {
 
 function createPool(options: DatabaseOptions, statementTimeoutMs: number): pg.Pool {
   const { url, maxConnections, applicationName, log, metrics } = options;
-  const pool = new pg.Pool({
+  const poolOptions: pg.PoolConfig & { pipeline: boolean } = {
+    // Statements that do not wait for each other's answers share a round trip; see session.ts.
+    pipeline: true,
     connectionString: url,
     max: maxConnections,
     application_name: applicationName,
@@ -95,7 +97,8 @@ function createPool(options: DatabaseOptions, statementTimeoutMs: number): pg.Po
     // Only for a server that does not answer at all: it ends statements itself before this. Unlike pg's
     // statement_timeout it is no start-up parameter, which a pooler would refuse.
     query_timeout: statementTimeoutMs + 2_000,
-  });
+  };
+  const pool = new pg.Pool(poolOptions);
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
   // The same while a transaction holds it, between two statements: the next statement fails, and that is enough.

@@ -37,10 +37,8 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
   const cause = { cause: error };
   if (/^23(505|503|514|P01|502)$/.test(code)) return toConflict(code, constraint, conflicts, error);
   // An earlier statement failed and the body swallowed that: nothing more can come of this transaction.
-  if (code === '25P02') {
-    return new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.', cause);
-  }
-  if (code === '40001' || code === '40P01') {
+  if (code === '25P02') return notCommitted(error);
+  if (code === '40001' || code === '40P01' || isStalePlan(error)) {
     return new AppError('aborted', 'TRANSACTION_CONFLICT', 'Someone else changed the same data. Try again.', cause);
   }
   if (code === '55P03') return new AppError('aborted', 'LOCK_TIMEOUT', 'The data is in use. Try again.', cause);
@@ -60,6 +58,17 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
     return new AppError('invalid_argument', 'INVALID_VALUE', 'A value cannot be stored.', cause);
   }
   return new AppError('internal', 'INTERNAL', 'Something went wrong on our side.', cause);
+}
+
+/** A failed statement, or one whose failure the body swallowed, left nothing to commit. */
+export function notCommitted(cause?: unknown): AppError {
+  return new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.', { cause });
+}
+
+/** A migration changed the type of a column under a statement that this connection had planned before. */
+export function isStalePlan(error: unknown): boolean {
+  const { code, message = '' } = (error ?? {}) as DriverError;
+  return code === '0A000' && message.includes('cached plan must not change result type');
 }
 
 /** Whether the connection is of no more use. */

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type { Statement } from './session.ts';
 
 /** Who acts, for whom and in which trace. Set on the transaction before its first statement. */
 export interface TransactionScope {
@@ -49,25 +49,36 @@ export function scopeOf(call: ReadCall): TransactionScope {
 export const noTenant: TransactionScope = { tenantId: '', actor: { type: 'system', id: '' } };
 
 /**
- * `begin` and everything that the transaction stands on, as one simple query: one round trip. The settings are local
- * to the transaction, so a pooler in transaction mode cannot leak them to another tenant.
+ * Says who acts to the transaction, before anything else in it. The settings are local to the transaction, so a pooler
+ * in transaction mode cannot leak them to another tenant.
  */
-export function beginStatement(
-  scope: TransactionScope,
-  { readOnly, statementTimeoutMs }: { readOnly: boolean; statementTimeoutMs: number | undefined },
-): string {
-  const settings: Record<string, string> = {
-    'app.current_tenant_id': scope.tenantId,
-    'app.current_user_id': scope.userId ?? '',
-    'app.current_agent_id': scope.agentId ?? '',
-    'app.actor_type': scope.actor.type,
-    'app.actor_id': scope.actor.id,
-    'app.traceparent': scope.traceparent ?? '',
-    'app.causation_depth': String(scope.causationDepth ?? 0),
-    ...(statementTimeoutMs !== undefined && { statement_timeout: String(statementTimeoutMs) }),
-  };
-  const calls = Object.entries(settings).map(
-    ([name, value]) => `set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, true)`,
-  );
-  return `begin${readOnly ? ' read only' : ''}; select ${calls.join(', ')}`;
+export function settingsStatement(scope: TransactionScope, statementTimeoutMs: number | undefined): Statement {
+  const values = [
+    scope.tenantId,
+    scope.userId ?? '',
+    scope.agentId ?? '',
+    scope.actor.type,
+    scope.actor.id,
+    scope.traceparent ?? '',
+    String(scope.causationDepth ?? 0),
+  ];
+  return statementTimeoutMs === undefined
+    ? { text: setScope, values }
+    : { text: setScopeAndTimeout, values: [...values, String(statementTimeoutMs)] };
+}
+
+const settings = [
+  'app.current_tenant_id',
+  'app.current_user_id',
+  'app.current_agent_id',
+  'app.actor_type',
+  'app.actor_id',
+  'app.traceparent',
+  'app.causation_depth',
+];
+const setScope = textOf(settings);
+const setScopeAndTimeout = textOf([...settings, 'statement_timeout']);
+
+function textOf(names: readonly string[]): string {
+  return `select ${names.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(', ')}`;
 }

@@ -1,10 +1,24 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
 import { poolExhausted } from './errors.ts';
+import { statementName } from './statement-names.ts';
 
-/** A checked-out connection whose every wait ends with the call's deadline, even when the server is silent. */
+/** One statement with its values. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+/**
+ * A checked-out connection whose every wait ends with the call's deadline, even when the server is silent. Statements
+ * are pipelined: they are executed in the order in which they were given, and what is given before an answer is awaited
+ * travels together.
+ */
 export interface Session {
-  /** One round trip. Without values the text may hold several statements; each has a result. */
-  run(text: string, values?: readonly unknown[]): Promise<readonly QueryResult[]>;
+  run(statement: Statement): Promise<QueryResult>;
+  /** For a statement whose answer nobody needs. In a transaction its failure fails all that follows, the commit too. */
+  send(statement: Statement, toError?: (error: unknown) => unknown): void;
+  /** The first failure of what was sent, as far as it is known: certainly when a later answer is. */
+  failure(): unknown;
   /** A broken one is thrown away. */
   release(broken: boolean): void;
 }
@@ -16,20 +30,47 @@ const silenceMs = 250;
 export async function openSession(pool: Pool, remainingMs: number | undefined): Promise<Session> {
   const endsAt = remainingMs === undefined ? undefined : performance.now() + remainingMs;
   const client = await connectBefore(pool, remainingMs);
-  return {
-    async run(text, values) {
+  const stream = streamOf(client);
+  let gathering = false;
+  let failed: { readonly error: unknown } | undefined;
+
+  /** What is written until this turn of the event loop ends goes out in one piece. */
+  function gather(): void {
+    if (gathering) return;
+    gathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      gathering = false;
+      stream.uncork();
+    });
+  }
+
+  function run({ text, values }: Statement): Promise<QueryResult> {
+    gather();
+    const query: QueryConfig & { query_timeout?: number } = {
+      text,
+      ...(values && { values: [...values], name: statementName(text) }),
       // @types/pg does not know the time-out of a single query.
-      const query: QueryConfig & { query_timeout?: number } = {
-        text,
-        // No statement names: a prepared statement is state of the session, which a transaction pooler does not keep.
-        ...(values && { values: [...values] }),
-        ...(endsAt !== undefined && { query_timeout: Math.max(endsAt - performance.now(), 0) + silenceMs }),
-      };
-      const result = (await client.query(query)) as QueryResult | QueryResult[];
-      return Array.isArray(result) ? result : [result];
+      ...(endsAt !== undefined && { query_timeout: Math.max(endsAt - performance.now(), 0) + silenceMs }),
+    };
+    return client.query(query);
+  }
+
+  return {
+    run,
+    send(statement, toError = (error) => error) {
+      run(statement).catch((error: unknown) => {
+        failed ??= { error: toError(error) };
+      });
     },
+    failure: () => failed?.error,
     release: (broken) => client.release(broken),
   };
+}
+
+/** @types/pg does not know the connection behind a client. */
+function streamOf(client: PoolClient): { cork(): void; uncork(): void } {
+  return (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection.stream;
 }
 
 async function connectBefore(pool: Pool, remainingMs: number | undefined): Promise<PoolClient> {

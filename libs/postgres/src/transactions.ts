@@ -3,11 +3,17 @@ import { AppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
 import type { Pool } from 'pg';
 import { propsOver } from './connection.ts';
-import { type Conflicts, isConnectionLoss, toDatabaseError } from './errors.ts';
+import { type Conflicts, isConnectionLoss, isStalePlan, notCommitted, toDatabaseError } from './errors.ts';
 import { claimStatement, keepStatement, keptReply } from './idempotency.ts';
-import { beginStatement, type IdempotencyScope, type TransactionScope } from './scope.ts';
-import { openSession, type Session } from './session.ts';
+import { type IdempotencyScope, settingsStatement, type TransactionScope } from './scope.ts';
+import { openSession, type Session, type Statement } from './session.ts';
 import { ReadTx, Tx } from './tx.ts';
+
+const begin: Statement = { text: 'begin' };
+const beginReadOnly: Statement = { text: 'begin read only' };
+const commit: Statement = { text: 'commit' };
+const rollback: Statement = { text: 'rollback' };
+const askWrote: Statement = { text: 'select pg_current_xact_id_if_assigned() is not null as wrote', values: [] };
 
 const maxAttempts = 4;
 const retrySpreadMs = 40;
@@ -48,78 +54,76 @@ export function createTransactions<S>(options: TransactionsOptions) {
     try {
       const statementTimeoutMs =
         remainingMs === undefined ? undefined : Math.ceil(Math.min(remainingMs, options.statementTimeoutMs));
-      const begin = beginStatement(scope, { readOnly, statementTimeoutMs });
-      const claimed = await beginAndClaim(session, begin, scope, idempotency);
-      if (!claimed && idempotency) {
+      session.send(readOnly ? beginReadOnly : begin);
+      session.send(settingsStatement(scope, statementTimeoutMs));
+      if (idempotency && (await session.run(claimStatement(scope, idempotency))).rowCount !== 1) {
         const reply = await keptReply(session, scope, idempotency);
-        await session.run('rollback');
+        await session.run(rollback);
         return reply as T;
       }
       const props = propsOver(session, toError);
-      const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(new Tx<S>(props, scope));
-      const wrote = await commit(session, readOnly, idempotency && keepStatement(scope, idempotency, result));
+      const result = readOnly
+        ? await body.read(new ReadTx<S>(props, scope))
+        : await body(new Tx<S>(props, scope, session));
+      if (idempotency) session.send(keepStatement(scope, idempotency, result));
+      const wrote = await end(session, readOnly);
       if (wrote) onCommit?.();
       return result;
     } catch (error) {
-      broken = await rollback(session, error);
-      throw toAppErrorOf(error, toError);
+      const first = firstFailure(session, error);
+      broken = await undo(session, first);
+      throw toAppErrorOf(first, toError);
     } finally {
       session.release(broken !== undefined);
     }
   }
 
+  async function again<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        const lostRace = error instanceof AppError && error.reason === 'TRANSACTION_CONFLICT';
+        if (!lostRace || attempt === maxAttempts) throw error;
+        log.debug({ err: error, attempt }, 'a transaction lost a conflict and runs again');
+        // Two victims of one deadlock must not meet again in step.
+        await delay(Math.random() * retrySpreadMs * attempt);
+      }
+    }
+  }
+
   return {
     reading: <T>(scope: TransactionScope, deadline: Date | undefined, body: (tx: ReadTx<S>) => Promise<T>) =>
-      once(scope, { deadline }, { read: body }),
-
-    async writing<T>(scope: TransactionScope, terms: Terms, body: (tx: Tx<S>) => Promise<T>): Promise<T> {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await once(scope, terms, body);
-        } catch (error) {
-          const lostRace = error instanceof AppError && error.reason === 'TRANSACTION_CONFLICT';
-          if (!lostRace || attempt === maxAttempts) throw error;
-          log.debug({ err: error, attempt }, 'a transaction lost a conflict and runs again');
-          // Two victims of one deadlock must not meet again in step.
-          await delay(Math.random() * retrySpreadMs * attempt);
-        }
-      }
-    },
+      again(() => once(scope, { deadline }, { read: body })),
+    writing: <T>(scope: TransactionScope, terms: Terms, body: (tx: Tx<S>) => Promise<T>) =>
+      again(() => once(scope, terms, body)),
   };
 }
 
-/** Tells whether the idempotency key was free; true without a key. */
-async function beginAndClaim(
-  session: Session,
-  begin: string,
-  scope: TransactionScope,
-  idempotency: IdempotencyScope | undefined,
-): Promise<boolean> {
-  if (idempotency === undefined) {
-    await session.run(begin);
-    return true;
-  }
-  const results = await session.run(`${begin}; ${claimStatement(scope, idempotency)}`);
-  return results.at(-1)?.rowCount === 1;
+/** Commits, and tells whether the transaction wrote anything. */
+async function end(session: Session, readOnly: boolean): Promise<boolean> {
+  const wrote = readOnly ? undefined : session.run(askWrote);
+  const [asked, committed] = await Promise.allSettled([wrote, session.run(commit)]);
+  const failure = session.failure();
+  if (failure !== undefined) throw failure;
+  if (committed.status === 'rejected') throw committed.reason;
+  // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
+  if (committed.value.command !== 'COMMIT') throw notCommitted();
+  return asked.status === 'fulfilled' && (asked.value?.rows[0] as { wrote: boolean } | undefined)?.wrote === true;
 }
 
-/** Tells whether the transaction wrote anything. */
-async function commit(session: Session, readOnly: boolean, before: string | undefined): Promise<boolean> {
-  const asks = readOnly ? 'commit' : 'select pg_current_xact_id_if_assigned() is not null as wrote; commit';
-  const results = await session.run(before === undefined ? asks : `${before}; ${asks}`);
-  // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
-  if (results.at(-1)?.command !== 'COMMIT') {
-    throw new AppError('internal', 'TRANSACTION_NOT_COMMITTED', 'Something went wrong on our side.');
-  }
-  return (results.at(-2)?.rows[0] as { wrote: boolean } | undefined)?.wrote === true;
+/** Statements after one that was sent and failed are refused for that alone: the first failure says why. */
+function firstFailure(session: Session, error: unknown): unknown {
+  const isConsequence = error instanceof AppError ? error.reason === 'TRANSACTION_NOT_COMMITTED' : isDriverError(error);
+  return isConsequence ? (session.failure() ?? error) : error;
 }
 
 /** Tells what is wrong with the connection, if anything: then it is not used again. */
-async function rollback(session: Session, error: unknown): Promise<unknown> {
+async function undo(session: Session, error: unknown): Promise<unknown> {
   const cause = error instanceof AppError && error.cause !== undefined ? error.cause : error;
-  if (isConnectionLoss(cause)) return cause;
+  if (isConnectionLoss(cause) || isStalePlan(cause)) return cause;
   try {
-    await session.run('rollback');
+    await session.run(rollback);
     return undefined;
   } catch (problem) {
     return problem;
@@ -128,6 +132,9 @@ async function rollback(session: Session, error: unknown): Promise<unknown> {
 
 /** Errors of the body itself pass as they are, the driver's are mapped. */
 function toAppErrorOf(error: unknown, toError: (error: unknown) => AppError): unknown {
-  const isDriverError = error instanceof Error && ('severity' in error || isConnectionLoss(error));
-  return isDriverError ? toError(error) : error;
+  return isDriverError(error) ? toError(error) : error;
+}
+
+function isDriverError(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof AppError) && ('severity' in error || isConnectionLoss(error));
 }

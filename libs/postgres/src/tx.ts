@@ -1,5 +1,6 @@
-import { type KyselyProps, Transaction } from 'kysely';
+import { type CompiledQuery, type KyselyProps, Transaction } from 'kysely';
 import type { TransactionScope } from './scope.ts';
+import type { Session } from './session.ts';
 
 declare const writes: unique symbol;
 
@@ -19,4 +20,21 @@ export class ReadTx<S> extends Transaction<S> {
  */
 export class Tx<S> extends ReadTx<S> {
   declare readonly [writes]: true;
+  readonly #session: Session;
+
+  constructor(props: KyselyProps, scope: TransactionScope, session: Session) {
+    super(props, scope);
+    this.#session = session;
+  }
+
+  /**
+   * Sends a statement whose answer the command does not need: it travels with what follows it, the commit at the latest,
+   * and is executed in this order. When the database refuses it, the transaction fails with that error.
+   *
+   * @example
+   * tx.send(tx.insertInto('loans').values(toRow(loan)).compile());
+   */
+  send(query: CompiledQuery, toError?: (error: unknown) => unknown): void {
+    this.#session.send({ text: query.sql, values: query.parameters }, toError);
+  }
 }

@@ -134,6 +134,33 @@ test('violated constraints are told by registered reasons, others in general wor
   });
 });
 
+test('a statement that was only sent fails the whole transaction, and says itself why', async () => {
+  const call = callOf(randomUUID());
+  const send = (tx: Tx<Schema>, slug: string) =>
+    tx.send(tx.insertInto('loans').values({ id: newId(), tenant_id: tx.scope.tenantId, slug }).compile());
+  await db.write(call, async (tx) => send(tx, 'sent'));
+  for (const after of [async () => {}, (tx: Tx<Schema>) => lend(tx, 'behind it')]) {
+    const failing = db.write(call, async (tx) => {
+      await lend(tx, 'before it');
+      send(tx, 'sent');
+      await after(tx);
+    });
+    await expect(failing).rejects.toMatchObject({ reason: 'SLUG_TAKEN' });
+  }
+  const rows = await db.read(call, (tx) => tx.selectFrom('loans').select('slug').execute());
+  expect(rows).toEqual([{ slug: 'sent' }]);
+});
+
+test('a statement whose result a migration changed is planned anew', async () => {
+  const one = throwaway.open<Schema>({ maxConnections: 1 });
+  const table = `planned_${randomUUID().slice(0, 8)}`;
+  await throwaway.query('migrator', `create table ${table} as select 1 as n; grant select on ${table} to public`);
+  const ask = () => one.read(callOf(randomUUID()), (tx) => sql.raw<object>(`select n from ${table}`).execute(tx));
+  for (let round = 0; round < 3; round++) expect((await ask()).rows).toEqual([{ n: 1 }]);
+  await throwaway.query('migrator', `alter table ${table} alter n type text`);
+  expect((await ask()).rows).toEqual([{ n: '1' }]);
+});
+
 test('twenty concurrent calls with one key have one effect and one reply', async () => {
   const tenantId = randomUUID();
   let bodies = 0;
@@ -278,22 +305,23 @@ test('who finds every connection in use is told so, and not that the database is
 
 test('a pooled session keeps nothing of a transaction: a pooler in transaction mode may hand it to anybody', async () => {
   const pooled = throwaway.open<Schema>({ maxConnections: 1 });
+  const tenantId = randomUUID();
   const stateOf = (tx: Tx<Schema>) =>
     sql`select
       (select jsonb_object_agg(name, setting) from pg_settings where source = 'session') as settings,
-      (select count(*) from pg_prepared_statements) + (select count(*) from pg_cursors where name <> '')
-        + (select count(*) from pg_listening_channels()) as things,
+      (select count(*) from pg_cursors where name <> '') + (select count(*) from pg_listening_channels()) as things,
+      (select count(*) from pg_prepared_statements where statement like ${`%${tenantId}%`}) as remembered,
       (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks,
       (select count(*) from pg_class where relpersistence = 't') as temporary,
       concat(current_setting('app.current_tenant_id', true), current_setting('app.current_user_id', true),
         current_setting('app.actor_id', true), current_setting('app.traceparent', true)) as identity,
       current_setting('statement_timeout') as timeout`.execute(tx);
   const fresh = (await pooled.withoutTenant(stateOf)).rows;
-  const call = callOf(randomUUID(), { deadline: new Date(Date.now() + 5_000), idempotency: repeatable('k', 'same') });
+  const call = callOf(tenantId, { deadline: new Date(Date.now() + 5_000), idempotency: repeatable('k', 'same') });
   await pooled.write(call, (tx) => lend(tx, 'a'));
   await pooled.write(call, (tx) => lend(tx, 'a'));
   await pooled.read(call, (tx) => tx.selectFrom('loans').select('id').execute());
   await pooled.write({ ...call, idempotency: undefined }, (tx) => lend(tx, 'a')).catch(() => {});
   expect((await pooled.withoutTenant(stateOf)).rows).toEqual(fresh);
-  expect(fresh).toMatchObject([{ things: 0n, locks: 0n, temporary: 0n, identity: '' }]);
+  expect(fresh).toMatchObject([{ things: 0n, remembered: 0n, locks: 0n, temporary: 0n, identity: '' }]);
 });

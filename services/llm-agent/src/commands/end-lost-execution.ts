@@ -25,7 +25,7 @@ export async function endLostExecution(
         reason: 'EXECUTION_LOST',
         message: 'The process that ran the execution died. Whether the provider answered is not known.',
       };
-  return finishExecution(clock, tx, {
+  const ended = await finishExecution(clock, tx, {
     execution: found.execution,
     owner: found.leaseOwner,
     ending,
@@ -45,4 +45,5 @@ export async function endLostExecution(
     news: [],
     lastCursor: found.execution.lastCursor,
   });
+  return ended !== undefined;
 }

@@ -2,7 +2,7 @@ import { ExecutionFinishedSchema } from '@flotilla/contracts/agent';
 import { appendEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import { type Settlement, settleAttempt } from '../db/attempt-repository.ts';
-import { updateFinished } from '../db/execution-repository.ts';
+import { type StoredExecution, updateFinished } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type ExecutionNews, insertNews } from '../db/update-repository.ts';
 import { type Ending, type Execution, finish } from '../domain/execution.ts';
@@ -21,22 +21,22 @@ export interface Finish {
   readonly lastCursor: number;
 }
 
-/** Ends the execution, settles its open attempt and tells followers. False when it was not this owner's any more. */
+/** Ends the execution, settles its open attempt and tells followers. Undefined when it was not this owner's any more. */
 export async function finishExecution(
   { now }: { readonly now: () => Date },
   tx: Tx<Schema>,
   { execution, owner, ending, spent, settlement, news, lastCursor }: Finish,
-): Promise<boolean> {
+): Promise<StoredExecution | undefined> {
   const at = now();
   const finished = finish(execution, ending, spent, at);
   const cursor = lastCursor + 1;
-  if (!(await updateFinished(tx, finished, { owner, lastCursor: cursor }))) return false;
-  if (settlement) await settleAttempt(tx, { executionId: execution.id, attempt: spent.attempts }, settlement, at);
-  await insertNews(tx, execution.id, [...news, { cursor, kind: 'finished' }]);
+  if (!(await updateFinished(tx, finished, { owner, lastCursor: cursor }))) return undefined;
+  if (settlement) settleAttempt(tx, { executionId: execution.id, attempt: spent.attempts }, settlement, at);
+  insertNews(tx, execution.id, [...news, { cursor, kind: 'finished' }]);
   await appendEvent(tx, {
     schema: ExecutionFinishedSchema,
     message: { execution: toExecutionSummary(finished) },
     id: execution.id,
   });
-  return true;
+  return { ...finished, lastCursor: cursor };
 }

@@ -23,8 +23,8 @@ export async function noteProgress(
 ): Promise<boolean> {
   if (!(await updateProgress(tx, executionId, owner, { attempts, lastCursor }))) return false;
   const at = now();
-  if (settled) await settleAttempt(tx, { executionId, attempt: settled.attempt }, settled.settlement, at);
-  if (begun) await insertAttempt(tx, { ...begun, executionId, startedAt: at });
-  await insertNews(tx, executionId, news);
+  if (settled) settleAttempt(tx, { executionId, attempt: settled.attempt }, settled.settlement, at);
+  if (begun) insertAttempt(tx, { ...begun, executionId, startedAt: at });
+  insertNews(tx, executionId, news);
   return true;
 }

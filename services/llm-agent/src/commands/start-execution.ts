@@ -71,10 +71,10 @@ export async function startExecution(
     startedAt: at,
     completedAt: undefined,
   };
-  await insertExecution(tx, execution, { lease, deadlineAt });
+  insertExecution(tx, execution, { lease, deadlineAt });
   const { provider, model } = content;
-  await insertAttempt(tx, { id: newId(), executionId: execution.id, attempt: 1, provider, model, startedAt: at });
-  await insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
+  insertAttempt(tx, { id: newId(), executionId: execution.id, attempt: 1, provider, model, startedAt: at });
+  insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
   await appendEvent(tx, {
     schema: ExecutionStartedSchema,
     message: { execution: toExecutionSummary(execution) },

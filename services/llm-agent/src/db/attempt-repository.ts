@@ -12,33 +12,31 @@ export interface Settlement {
   readonly errorReason: string;
 }
 
-export async function insertAttempt(
+export function insertAttempt(
   tx: Tx<Schema>,
   attempt: Pick<ProviderAttempt, 'id' | 'executionId' | 'attempt' | 'provider' | 'model' | 'startedAt'>,
-): Promise<void> {
-  await tx
-    .insertInto('provider_attempts')
-    .values({
-      id: attempt.id,
-      tenant_id: tx.scope.tenantId,
-      execution_id: attempt.executionId,
-      attempt: attempt.attempt,
-      provider: attempt.provider,
-      model: attempt.model,
-      status: 'started',
-      started_at: attempt.startedAt,
-    })
-    .execute();
+): void {
+  const insert = tx.insertInto('provider_attempts').values({
+    id: attempt.id,
+    tenant_id: tx.scope.tenantId,
+    execution_id: attempt.executionId,
+    attempt: attempt.attempt,
+    provider: attempt.provider,
+    model: attempt.model,
+    status: 'started',
+    started_at: attempt.startedAt,
+  });
+  tx.send(insert.compile());
 }
 
 /** Settles an attempt that is open; one that is settled stays as it is. */
-export async function settleAttempt(
+export function settleAttempt(
   tx: Tx<Schema>,
   { executionId, attempt }: { executionId: string; attempt: number },
   settlement: Settlement,
   now: Date,
-): Promise<void> {
-  await tx
+): void {
+  const update = tx
     .updateTable('provider_attempts')
     .set({
       status: settlement.status,
@@ -50,8 +48,8 @@ export async function settleAttempt(
     })
     .where('execution_id', '=', executionId)
     .where('attempt', '=', attempt)
-    .where('status', '=', 'started')
-    .execute();
+    .where('status', '=', 'started');
+  tx.send(update.compile());
 }
 
 /** In order. */

@@ -35,31 +35,29 @@ export interface Lease {
 
 export type StoredExecution = Execution & { readonly lastCursor: number };
 
-export async function insertExecution(
+export function insertExecution(
   tx: Tx<Schema>,
   execution: Execution,
   { lease, deadlineAt }: { lease: Lease; deadlineAt: Date },
-): Promise<void> {
-  await tx
-    .insertInto('executions')
-    .values({
-      id: execution.id,
-      tenant_id: tx.scope.tenantId,
-      agent_id: execution.agentId,
-      agent_version: execution.agentVersion,
-      content_hash: execution.contentHash,
-      split_id: execution.splitId ?? null,
-      status: execution.status,
-      prompt: execution.prompt,
-      attempts: execution.attempts,
-      created_by: execution.createdBy,
-      created_at: execution.createdAt,
-      started_at: execution.startedAt ?? null,
-      deadline_at: deadlineAt,
-      lease_owner: lease.owner,
-      lease_expires_at: sql<Date>`now() + ${lease.durationMs} * interval '1 millisecond'`,
-    })
-    .execute();
+): void {
+  const insert = tx.insertInto('executions').values({
+    id: execution.id,
+    tenant_id: tx.scope.tenantId,
+    agent_id: execution.agentId,
+    agent_version: execution.agentVersion,
+    content_hash: execution.contentHash,
+    split_id: execution.splitId ?? null,
+    status: execution.status,
+    prompt: execution.prompt,
+    attempts: execution.attempts,
+    created_by: execution.createdBy,
+    created_at: execution.createdAt,
+    started_at: execution.startedAt ?? null,
+    deadline_at: deadlineAt,
+    lease_owner: lease.owner,
+    lease_expires_at: sql<Date>`now() + ${lease.durationMs} * interval '1 millisecond'`,
+  });
+  tx.send(insert.compile());
 }
 
 export async function findExecution(tx: ReadTx<Schema>, id: string): Promise<StoredExecution | undefined> {

@@ -8,9 +8,9 @@ export type ExecutionNews =
   | { readonly cursor: number; readonly kind: 'restarted'; readonly attempt: number; readonly reason: string };
 
 /** Writing the same news again changes nothing: a write whose commit got lost on the way may be repeated. */
-export async function insertNews(tx: Tx<Schema>, executionId: string, news: readonly ExecutionNews[]): Promise<void> {
+export function insertNews(tx: Tx<Schema>, executionId: string, news: readonly ExecutionNews[]): void {
   if (news.length === 0) return;
-  await tx
+  const insert = tx
     .insertInto('execution_updates')
     .values(
       news.map((item) => ({
@@ -22,8 +22,8 @@ export async function insertNews(tx: Tx<Schema>, executionId: string, news: read
         attempt: item.kind === 'restarted' ? item.attempt : 0,
       })),
     )
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+    .onConflict((conflict) => conflict.doNothing());
+  tx.send(insert.compile());
 }
 
 /** News after the cursor, in order. Uses the primary key. */

@@ -1,7 +1,7 @@
 import type { Call, IdempotencyScope } from '@flotilla/grpc';
 import { requestCancel } from '../commands/request-cancel.ts';
 import { type ExecutionStart, startExecution, type Task } from '../commands/start-execution.ts';
-import { findExecution } from '../db/execution-repository.ts';
+import { findExecution, type StoredExecution } from '../db/execution-repository.ts';
 import { type Execution, isFinished } from '../domain/execution.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import { type FollowedNews, type Following, followExecution } from './follow-execution.ts';
@@ -35,19 +35,20 @@ export interface ExecutorOptions extends Executing, Following {
 export function createExecutor(options: ExecutorOptions): Executor {
   const { db, runs, start } = options;
 
-  /** Begins the execution; with a key, the first caller does and the others learn its id. */
-  async function begin(call: Call, wish: ExecutionWish): Promise<string> {
+  /** Begins the execution; with a key, the first caller does and runs it, and the others learn its id. */
+  async function begin(
+    call: Call,
+    wish: ExecutionWish,
+  ): Promise<{ id: string; run?: Promise<StoredExecution | undefined> }> {
     runs.admit();
     let task: Task | undefined;
     const id = await db.write(withIdAsReply(call), async (tx) => {
       task = await startExecution(start, tx, wish);
       return task.execution.id;
     });
-    if (task?.execution.id === id) {
-      const begun = task;
-      void runs.run(id, (signal) => runExecution(options, begun, signal));
-    }
-    return id;
+    if (task?.execution.id !== id) return { id };
+    const begun = task;
+    return { id, run: runs.run(id, (signal) => runExecution(options, begun, signal)) };
   }
 
   async function end(call: Call, id: string): Promise<Execution> {
@@ -63,21 +64,21 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   return {
     async execute(call, wish) {
-      const id = await begin(call, wish);
+      const { id, run } = await begin(call, wish);
       const abandon = () => {
         if (call.idempotency === undefined) runs.stop(id, 'caller gone');
       };
       call.signal.addEventListener('abort', abandon, { once: true });
       try {
         if (call.signal.aborted) abandon();
-        return await end(call, id);
+        return (await run) ?? (await end(call, id));
       } finally {
         call.signal.removeEventListener('abort', abandon);
       }
     },
 
     async *stream(call, wish) {
-      const id = await begin(call, wish);
+      const { id } = await begin(call, wish);
       let finished = false;
       try {
         for await (const news of followExecution(options, call, { id, after: 0 })) {

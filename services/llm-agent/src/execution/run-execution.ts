@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from '../commands/start-execution.ts';
 import type { Settlement } from '../db/attempt-repository.ts';
+import type { StoredExecution } from '../db/execution-repository.ts';
 import { costOf, type PriceTable } from '../domain/price.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
 import type { Meters } from '../metrics.ts';
@@ -22,10 +23,14 @@ export interface Executing extends RunJournalOptions {
 }
 
 /**
- * Runs an execution that `startExecution` has written down, to its end. Never rejects: what cannot be written is left to
- * the sweep.
+ * Runs an execution that `startExecution` has written down, to its end, and answers how it ended. Never rejects: what
+ * cannot be written is left to the sweep, and undefined is answered.
  */
-export async function runExecution(executing: Executing, task: Task, stopped: AbortSignal): Promise<void> {
+export async function runExecution(
+  executing: Executing,
+  task: Task,
+  stopped: AbortSignal,
+): Promise<StoredExecution | undefined> {
   const { log, meters } = executing;
   const executionId = task.execution.id;
   const controller = new AbortController();
@@ -35,19 +40,23 @@ export async function runExecution(executing: Executing, task: Task, stopped: Ab
   const stopOf = () => judgeStop(stopped.aborted ? (stopped.reason as RunStopped) : undefined);
   const journal = createRunJournal(executing, task);
   try {
-    const { ending } = await attemptUntilDone(executing, task, journal, { signal: controller.signal, stopOf });
-    const reason = ending.status === 'completed' ? '' : ending.reason;
-    meters.executions.inc({ status: ending.status, reason });
-    log.info({ executionId, status: ending.status, reason }, 'an execution ended');
+    const ended = await attemptUntilDone(executing, task, journal, { signal: controller.signal, stopOf });
+    const { status, errorReason: reason } = ended;
+    meters.executions.inc({ status, reason });
+    log.info({ executionId, status, reason }, 'an execution ended');
+    return ended;
   } catch (error) {
     if (error instanceof RunStopped) {
       log.warn({ executionId }, 'an execution is not ours any more');
-      return;
+      return undefined;
     }
     log.error({ err: error, executionId }, 'an execution could not go on');
-    await journal
+    return await journal
       .end({ status: 'failed', reason: 'INTERNAL', message: 'Something went wrong on our side.' }, unknownSettlement)
-      .catch((again: unknown) => log.error({ err: again, executionId }, 'an execution is left to the sweep'));
+      .catch((again: unknown) => {
+        log.error({ err: again, executionId }, 'an execution is left to the sweep');
+        return undefined;
+      });
   } finally {
     clearTimeout(deadline);
     stopped.removeEventListener('abort', abort);
@@ -59,7 +68,7 @@ async function attemptUntilDone(
   task: Task,
   journal: RunJournal,
   { signal, stopOf }: { signal: AbortSignal; stopOf: () => Verdict },
-): Promise<Verdict> {
+): Promise<StoredExecution> {
   const { content, execution, deadlineAt, maxAttempts } = task;
   let call = firstCall(content, execution.prompt);
   let repaired = false;
@@ -68,17 +77,10 @@ async function attemptUntilDone(
     const verdict = outcome.kind === 'stopped' ? stopOf() : judge(outcome, content.outputSchema);
     const settlement = settlementOf(executing, task, outcome, verdict);
     const delayMs = delayBeforeNext(verdict);
-    if (delayMs === undefined) {
-      await journal.end(verdict.ending, settlement);
-      return verdict;
-    }
+    if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
     await delay(delayMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) {
-      const stop = stopOf();
-      await journal.end(stop.ending);
-      return stop;
-    }
+    if (signal.aborted) return journal.end(stopOf().ending);
     if (verdict.next === 'repair') {
       repaired = true;
       call = repairCall(call, verdict.answer, verdict.problems);

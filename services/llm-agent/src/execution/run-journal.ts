@@ -6,6 +6,7 @@ import { finishExecution } from '../commands/finish-execution.ts';
 import { noteProgress } from '../commands/note-progress.ts';
 import type { Task } from '../commands/start-execution.ts';
 import type { Settlement } from '../db/attempt-repository.ts';
+import type { StoredExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Ending } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
@@ -21,7 +22,7 @@ export interface RunJournal {
   /** Another attempt is about to be made; committed before it is. */
   begin(because: string): Promise<void>;
   /** Ends the execution, and the attempt that is open. */
-  end(ending: Ending, settlement?: Settlement): Promise<void>;
+  end(ending: Ending, settlement?: Settlement): Promise<StoredExecution>;
 }
 
 export interface RunJournalOptions {
@@ -46,12 +47,14 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
   const settled: Settlement[] = [];
   let attempt = 1;
 
-  async function write(body: (tx: Tx<Schema>) => Promise<boolean>): Promise<void> {
-    if (!(await db.inTenant(scope, body))) throw new RunStopped('lost');
+  async function write<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
+    const written = await db.inTenant(scope, body);
+    if (!written) throw new RunStopped('lost');
     runs.changed(execution.id);
+    return written;
   }
 
-  async function persist(body: (tx: Tx<Schema>) => Promise<boolean>): Promise<void> {
+  async function persist<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
     const patienceEnds = Date.now() + patienceMs;
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
@@ -101,7 +104,7 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
         costUsd: sumOfCosts(settled.map(({ costUsd }) => costUsd)),
         attempts: attempt,
       };
-      await persist((tx) =>
+      return persist((tx) =>
         finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),
       );
     },

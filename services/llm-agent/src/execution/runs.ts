@@ -19,10 +19,10 @@ export interface Runs {
   /** Refuses what is more than this process can run. */
   admit(): void;
   /** Runs an execution; the work must not reject. */
-  run(executionId: string, work: (signal: AbortSignal) => Promise<void>): Promise<void>;
+  run<T>(executionId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
   stop(executionId: string, why: RunStopped['why']): void;
   /** The end of a run of this process. */
-  ended(executionId: string): Promise<void> | undefined;
+  ended(executionId: string): Promise<unknown> | undefined;
   /** Tells followers of this process that there is news. */
   changed(executionId: string): void;
   /** Until there is news in this process, at most for this long: news of other processes is found by looking. */
@@ -41,7 +41,7 @@ export interface RunsOptions {
 }
 
 export function createRuns({ db, lease, heartbeatMs, maxRuns, log }: RunsOptions): Runs {
-  const runs = new Map<string, { readonly controller: AbortController; readonly end: Promise<void> }>();
+  const runs = new Map<string, { readonly controller: AbortController; readonly end: Promise<unknown> }>();
   const followers = new Map<string, Set<() => void>>();
   let heartbeat: NodeJS.Timeout | undefined;
   let draining = false;

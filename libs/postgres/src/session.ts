@@ -17,6 +17,8 @@ export interface Session {
   run(statement: Statement): Promise<QueryResult>;
   /** For a statement whose answer nobody needs. In a transaction its failure fails all that follows, the commit too. */
   send(statement: Statement, toError?: (error: unknown) => unknown): void;
+  /** The same where the answer is of use later, or not: nobody has to look at it. */
+  ask(statement: Statement, toError?: (error: unknown) => unknown): Promise<QueryResult>;
   /** The first failure of what was sent, as far as it is known: certainly when a later answer is. */
   failure(): unknown;
   /** A broken one is thrown away. */
@@ -56,13 +58,18 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
     return client.query(query);
   }
 
+  function ask(statement: Statement, toError = (error: unknown) => error): Promise<QueryResult> {
+    const answer = run(statement);
+    answer.catch((error: unknown) => {
+      failed ??= { error: toError(error) };
+    });
+    return answer;
+  }
+
   return {
     run,
-    send(statement, toError = (error) => error) {
-      run(statement).catch((error: unknown) => {
-        failed ??= { error: toError(error) };
-      });
-    },
+    send: (statement, toError) => void ask(statement, toError),
+    ask,
     failure: () => failed?.error,
     release: (broken) => client.release(broken),
   };

@@ -21,6 +21,8 @@ export type ModelReply =
       readonly kind: 'answer';
       readonly text: string | AsyncIterable<string>;
       readonly promptTokens?: number;
+      /** Of the prompt's, as if they had been cached. */
+      readonly cachedTokens?: number;
       readonly completionTokens?: number;
       readonly finishReason?: string;
     }
@@ -203,6 +205,7 @@ function usageOf(reply: AnswerReply, length: number) {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
+    prompt_tokens_details: { cached_tokens: reply.cachedTokens ?? 0 },
     total_tokens: promptTokens + completionTokens,
   };
 }

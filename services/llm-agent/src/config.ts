@@ -8,8 +8,6 @@ export interface Config extends CommonConfig {
     readonly localModelUrl: string | undefined;
     readonly openaiCompatible: { readonly url: string | undefined; readonly key: string | undefined };
   };
-  /** `provider/model=prompt:completion` */
-  readonly prices: readonly string[];
   readonly executions: ExecutionsConfig;
 }
 
@@ -50,10 +48,6 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       }),
     },
   },
-  prices: read.list('LLM_AGENT_PRICES', {
-    description: 'US dollars per million tokens, `provider/model=prompt:completion` for each. Others cost "unknown".',
-    default: [],
-  }),
   executions: {
     timeoutMs: read.integer('LLM_AGENT_EXECUTION_TIMEOUT_MS', {
       description: 'Time of an execution, retries included, where the agent sets none.',

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { AgentService, AgentVersionService, ExecutionService } from '@flotilla/contracts/agent';
+import { AgentService, AgentVersionService, ExecutionService, PriceService } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { newId } from '@flotilla/postgres';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
-import { parsePrices } from './domain/price.ts';
 import { createExecutor } from './execution/executor.ts';
 import { createRetention } from './execution/retention.ts';
 import { createRuns } from './execution/runs.ts';
@@ -14,6 +13,7 @@ import { createSweep } from './execution/sweep.ts';
 import { agentVersions } from './grpc/agent-versions.ts';
 import { agents } from './grpc/agents.ts';
 import { executions } from './grpc/executions.ts';
+import { prices } from './grpc/prices.ts';
 import { createMeters } from './metrics.ts';
 import { createProviders } from './providers/providers.ts';
 
@@ -45,7 +45,6 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     now,
     newId,
     random: Math.random,
-    prices: parsePrices(config.prices),
     retry: { firstDelayMs: limits.retryFirstDelayMs, maxDelayMs: limits.retryMaxDelayMs },
     gather: { ms: limits.gatherMs, characters: 256 },
     lookEveryMs: limits.lookEveryMs,
@@ -72,6 +71,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(AgentService, agents(db, keeping)),
       implement(AgentVersionService, agentVersions(db, keeping)),
       implement(ExecutionService, executions(db, executor)),
+      implement(PriceService, prices(db, keeping)),
     ],
     components,
   });

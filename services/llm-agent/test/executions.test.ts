@@ -35,6 +35,8 @@ async function execute(
 
 test('an answer comes with its tokens, its cost and its place in the ledger', async () => {
   const reply = { kind: 'answer', text: 'Hello.', promptTokens: 1_000, completionTokens: 500 } as const;
+  const price = { provider: 'openai-compatible', model: 'priced' };
+  await fleet.prices.createPrice({ ...price, inputUsdMicros: 2_000_000n, outputUsdMicros: 8_000_000n });
   const { execution, hits, ledger } = await execute([reply], { model: 'priced' });
   expect(execution).toMatchObject({
     status: ExecutionStatus.COMPLETED,

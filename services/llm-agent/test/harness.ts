@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { AgentService, AgentVersionService, type Execution, ExecutionService } from '@flotilla/contracts/agent';
+import {
+  AgentService,
+  AgentVersionService,
+  type Execution,
+  ExecutionService,
+  PriceService,
+} from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger, type Logger } from '@flotilla/observability';
 import {
@@ -26,6 +32,7 @@ export interface Clients {
   readonly agents: GrpcClient<typeof AgentService>;
   readonly versions: GrpcClient<typeof AgentVersionService>;
   readonly executions: GrpcClient<typeof ExecutionService>;
+  readonly prices: GrpcClient<typeof PriceService>;
 }
 
 /** What the service stands on. */
@@ -83,7 +90,6 @@ export function environment({ database, model, topics }: Backing): Record<string
     LLM_AGENT_CLIENT_SECRET: 'not-used-in-these-tests',
     LLM_AGENT_OPENAI_COMPATIBLE_URL: model.url,
     LLM_AGENT_OPENAI_COMPATIBLE_KEY: 'sk-canary-provider-key',
-    LLM_AGENT_PRICES: 'openai-compatible/priced=2:8',
     FLOTILLA_KAFKA_BROKERS: topics.brokers.join(','),
     FLOTILLA_KAFKA_PREFIX: topics.prefix,
     FLOTILLA_LOG_LEVEL: 'silent',
@@ -116,14 +122,17 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     const agents = createGrpcClient(AgentService, options);
     const versions = createGrpcClient(AgentVersionService, options);
     const executions = createGrpcClient(ExecutionService, options);
+    const prices = createGrpcClient(PriceService, options);
     return {
       agents,
       versions,
       executions,
+      prices,
       close() {
         agents.close();
         versions.close();
         executions.close();
+        prices.close();
       },
     };
   }

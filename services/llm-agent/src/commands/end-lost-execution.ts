@@ -4,6 +4,7 @@ import { lockExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type Ending, isFinished } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
+import { noTokens } from '../domain/tokens.ts';
 import { finishExecution } from './finish-execution.ts';
 
 /**
@@ -36,9 +37,8 @@ export async function endLostExecution(
       attempts: attempts.length,
     },
     settlement: {
+      ...noTokens,
       status: 'unknown',
-      promptTokens: 0,
-      completionTokens: 0,
       costUsd: undefined,
       errorReason: 'EXECUTION_LOST',
     },

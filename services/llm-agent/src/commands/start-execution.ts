@@ -2,13 +2,14 @@ import { ExecutionStartedSchema } from '@flotilla/contracts/agent';
 import { appendEvent } from '@flotilla/events';
 import type { TransactionScope, Tx } from '@flotilla/postgres';
 import { findAgent, findAgentVersion } from '../db/agent-repository.ts';
-import { insertAttempt } from '../db/attempt-repository.ts';
+import { openAttempt } from '../db/attempt-repository.ts';
 import { insertExecution, type Lease } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { insertNews } from '../db/update-repository.ts';
 import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.ts';
 import type { Execution } from '../domain/execution.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
+import type { Price } from '../domain/price.ts';
 import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 
@@ -28,6 +29,8 @@ export interface Task {
   readonly content: AgentContent;
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
+  /** Of the first call; known once the transaction is through. */
+  readonly price: Promise<Price | undefined>;
   /** The cursor of what followers have been told so far. */
   readonly cursor: number;
 }
@@ -73,7 +76,8 @@ export async function startExecution(
   };
   insertExecution(tx, execution, { lease, deadlineAt });
   const { provider, model } = content;
-  insertAttempt(tx, { id: newId(), executionId: execution.id, attempt: 1, provider, model, startedAt: at });
+  const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
+  const price = openAttempt(tx, first);
   insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
   await appendEvent(tx, {
     schema: ExecutionStartedSchema,
@@ -81,5 +85,5 @@ export async function startExecution(
     id: execution.id,
   });
   const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
-  return { scope: tx.scope, execution, content, deadlineAt, maxAttempts, cursor: 1 };
+  return { scope: tx.scope, execution, content, deadlineAt, maxAttempts, price, cursor: 1 };
 }

@@ -1,32 +1,42 @@
-import type { ReadTx, Tx } from '@flotilla/postgres';
+import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
 import type { ProviderAttempt } from '../domain/execution.ts';
+import { isFreeUnlessPriced, type Price } from '../domain/price.ts';
+import type { Tokens } from '../domain/tokens.ts';
 import { toDecimal } from './execution-repository.ts';
 import type { Schema } from './schema.ts';
 
 /** How a call at a provider went. */
-export interface Settlement {
+export interface Settlement extends Tokens {
   readonly status: 'succeeded' | 'failed' | 'unknown';
-  readonly promptTokens: number;
-  readonly completionTokens: number;
   readonly costUsd: string | undefined;
   readonly errorReason: string;
 }
 
-export function insertAttempt(
-  tx: Tx<Schema>,
-  attempt: Pick<ProviderAttempt, 'id' | 'executionId' | 'attempt' | 'provider' | 'model' | 'startedAt'>,
-): void {
-  const insert = tx.insertInto('provider_attempts').values({
-    id: attempt.id,
-    tenant_id: tx.scope.tenantId,
-    execution_id: attempt.executionId,
-    attempt: attempt.attempt,
-    provider: attempt.provider,
-    model: attempt.model,
-    status: 'started',
-    started_at: attempt.startedAt,
-  });
-  tx.send(insert.compile());
+/** A call that is about to be made. */
+export type NewAttempt = Pick<
+  ProviderAttempt,
+  'id' | 'executionId' | 'attempt' | 'agentId' | 'provider' | 'model' | 'startedAt'
+>;
+
+interface PriceRow {
+  readonly input_usd_micros: bigint | null;
+  readonly cached_input_usd_micros: bigint | null;
+  readonly output_usd_micros: bigint | null;
+}
+
+/**
+ * Writes the line of the ledger for a call that is about to be made; answers the price that it will be charged by. It
+ * travels with what follows it: await the answer after the transaction, where nothing in it needs the answer.
+ */
+export function openAttempt(tx: Tx<Schema>, attempt: NewAttempt): Promise<Price | undefined> {
+  const { id, executionId, agentId = null, provider, model, startedAt } = attempt;
+  const statement = sql<PriceRow>`
+    select input_usd_micros, cached_input_usd_micros, output_usd_micros
+    from open_attempt(${id}, ${executionId}, ${attempt.attempt}, ${agentId}, ${tx.scope.userId ?? null},
+      ${provider}, ${model}, ${isFreeUnlessPriced(provider)}, ${startedAt})`;
+  const price = tx.ask(statement.compile(tx)).then(([row]) => row && toPrice(row));
+  price.catch(() => undefined);
+  return price;
 }
 
 /** Settles an attempt that is open; one that is settled stays as it is. */
@@ -41,6 +51,7 @@ export function settleAttempt(
     .set({
       status: settlement.status,
       prompt_tokens: settlement.promptTokens,
+      cached_prompt_tokens: settlement.cachedPromptTokens,
       completion_tokens: settlement.completionTokens,
       cost_usd: settlement.costUsd ?? null,
       error_reason: settlement.errorReason,
@@ -60,11 +71,18 @@ export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Pro
       'id',
       'execution_id',
       'attempt',
+      'agent_id',
+      'user_id',
       'provider',
       'model',
       'status',
       'prompt_tokens',
+      'cached_prompt_tokens',
       'completion_tokens',
+      'usage_estimated',
+      'input_usd_micros',
+      'cached_input_usd_micros',
+      'output_usd_micros',
       'cost_usd',
       'error_reason',
       'started_at',
@@ -77,14 +95,29 @@ export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Pro
     id: row.id,
     executionId: row.execution_id,
     attempt: row.attempt,
+    agentId: row.agent_id ?? undefined,
+    userId: row.user_id ?? undefined,
     provider: row.provider,
     model: row.model,
     status: row.status,
     promptTokens: row.prompt_tokens,
+    cachedPromptTokens: row.cached_prompt_tokens,
     completionTokens: row.completion_tokens,
+    usageEstimated: row.usage_estimated,
+    price: toPrice(row),
     costUsd: toDecimal(row.cost_usd),
     errorReason: row.error_reason,
     startedAt: row.started_at,
     completedAt: row.completed_at ?? undefined,
   }));
+}
+
+function toPrice(row: PriceRow): Price | undefined {
+  const { input_usd_micros, cached_input_usd_micros, output_usd_micros } = row;
+  if (input_usd_micros === null || cached_input_usd_micros === null || output_usd_micros === null) return undefined;
+  return {
+    inputUsdMicros: input_usd_micros,
+    cachedInputUsdMicros: cached_input_usd_micros,
+    outputUsdMicros: output_usd_micros,
+  };
 }

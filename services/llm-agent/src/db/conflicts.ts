@@ -2,5 +2,6 @@ import type { Conflicts } from '@flotilla/postgres';
 
 /** What violated constraints mean to callers. */
 export const conflicts: Conflicts = {
+  model_prices_entry: ['already_exists', 'PRICE_EXISTS', 'There is a price for this model from that moment already.'],
   agents_slug: ['already_exists', 'AGENT_SLUG_TAKEN', 'Another agent has this slug.'],
 };

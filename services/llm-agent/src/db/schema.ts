@@ -86,6 +86,20 @@ export interface Executions {
   split_id: string | null;
 }
 
+export interface ModelPrices {
+  id: string;
+  tenant_id: string;
+  provider: string;
+  model: string;
+  input_usd_micros: Int8;
+  cached_input_usd_micros: Int8;
+  output_usd_micros: Int8;
+  effective_from: Timestamp;
+  fleet_wide: Generated<boolean>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+}
+
 export interface ProviderAttempts {
   id: string;
   tenant_id: string;
@@ -102,6 +116,13 @@ export interface ProviderAttempts {
   completed_at: Timestamp | null;
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;
+  agent_id: string | null;
+  user_id: string | null;
+  cached_prompt_tokens: Generated<number>;
+  usage_estimated: Generated<boolean>;
+  input_usd_micros: Int8 | null;
+  cached_input_usd_micros: Int8 | null;
+  output_usd_micros: Int8 | null;
 }
 
 export interface Schema {
@@ -109,5 +130,6 @@ export interface Schema {
   agents: Agents;
   execution_updates: ExecutionUpdates;
   executions: Executions;
+  model_prices: ModelPrices;
   provider_attempts: ProviderAttempts;
 }

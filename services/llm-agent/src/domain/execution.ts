@@ -1,5 +1,7 @@
 import { AppError } from '@flotilla/errors';
 import type { JsonValue } from './output-schema.ts';
+import type { Price } from './price.ts';
+import type { Tokens } from './tokens.ts';
 
 export type ExecutionStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
 export type FinalStatus = Exclude<ExecutionStatus, 'pending' | 'running'>;
@@ -35,15 +37,20 @@ export type Ending =
   | { readonly status: 'failed' | 'cancelled' | 'timeout'; readonly reason: string; readonly message: string };
 
 /** One call at a provider, as the ledger keeps it. */
-export interface ProviderAttempt {
+export interface ProviderAttempt extends Tokens {
   readonly id: string;
   readonly executionId: string;
+  /** None in lines that were written before agents were noted. */
+  readonly agentId: string | undefined;
+  readonly userId: string | undefined;
   readonly attempt: number;
   readonly provider: string;
   readonly model: string;
   readonly status: 'started' | 'succeeded' | 'failed' | 'unknown';
-  readonly promptTokens: number;
-  readonly completionTokens: number;
+  /** The tokens are those that were reserved: what was used is not known. */
+  readonly usageEstimated: boolean;
+  /** At the time of the call. */
+  readonly price: Price | undefined;
   readonly costUsd: string | undefined;
   readonly errorReason: string;
   readonly startedAt: Date;

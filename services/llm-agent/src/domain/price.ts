@@ -1,57 +1,84 @@
 import { AppError } from '@flotilla/errors';
+import type { Tokens } from './tokens.ts';
 
-/** Trillionths of a US dollar for one token: whole for prices of up to six decimals per million tokens. */
-interface Price {
-  readonly promptToken: bigint;
-  readonly completionToken: bigint;
+/** Micro-dollars for a million tokens, which is trillionths of a dollar for one: costs are sums of whole numbers. */
+export interface Price {
+  readonly inputUsdMicros: bigint;
+  readonly cachedInputUsdMicros: bigint;
+  readonly outputUsdMicros: bigint;
 }
 
-/** Prices by `provider/model`. */
-export type PriceTable = ReadonlyMap<string, Price>;
+/** An entry of the price book. */
+export interface PriceEntry extends Price {
+  readonly id: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly effectiveFrom: Date;
+  readonly fleetWide: boolean;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+}
 
-const entryPattern = /^([^=\s]+\/[^=\s]+)=(\d+(?:\.\d{1,6})?):(\d+(?:\.\d{1,6})?)$/;
+export interface PriceWish {
+  readonly provider: string;
+  readonly model: string;
+  readonly inputUsdMicros: bigint;
+  readonly cachedInputUsdMicros: bigint | undefined;
+  readonly outputUsdMicros: bigint;
+  readonly effectiveFrom: Date | undefined;
+  readonly fleetWide: boolean;
+}
 
-/** Reads `provider/model=prompt:completion`, US dollars per million tokens. */
-export function parsePrices(entries: readonly string[]): PriceTable {
-  return new Map(
-    entries.map((entry) => {
-      const [, name, prompt, completion] = entryPattern.exec(entry) ?? [];
-      if (name === undefined || prompt === undefined || completion === undefined) {
-        const message = `The price "${entry}" is not of the form provider/model=prompt:completion.`;
-        throw new AppError('invalid_argument', 'PRICE_INVALID', message);
-      }
-      return [name, { promptToken: millionths(prompt), completionToken: millionths(completion) }] as const;
-    }),
-  );
+/** The local model runs on the operator's own machine: free, unless somebody gives it a price. */
+export const isFreeUnlessPriced = (provider: string): boolean => provider === 'local';
+
+/** A price for calls to come. What calls have cost does not change. */
+export function createPrice(
+  wish: PriceWish,
+  known: { id: string; createdBy: string; now: Date; byOperator: boolean },
+): PriceEntry {
+  if (wish.fleetWide && !known.byOperator) {
+    throw new AppError(
+      'permission_denied',
+      'FLEET_PRICE_REFUSED',
+      'Prices of the whole fleet are added by its operator.',
+    );
+  }
+  const effectiveFrom = wish.effectiveFrom ?? known.now;
+  if (effectiveFrom < known.now) {
+    const message = 'A price is in force from now or later: calls of the past keep theirs.';
+    throw new AppError('invalid_argument', 'PRICE_IN_THE_PAST', message, {
+      violations: [{ field: 'effectiveFrom', reason: 'PRICE_IN_THE_PAST', message }],
+    });
+  }
+  const { id, createdBy, now } = known;
+  const cachedInputUsdMicros = wish.cachedInputUsdMicros ?? wish.inputUsdMicros;
+  return { ...wish, id, createdBy, cachedInputUsdMicros, effectiveFrom, createdAt: now };
 }
 
 /** US dollars as a decimal; undefined where no price is known. */
-export function costOf(
-  prices: PriceTable,
-  model: { provider: string; model: string },
-  tokens: { promptTokens: number; completionTokens: number },
-): string | undefined {
-  const price = prices.get(`${model.provider}/${model.model}`);
-  return (
-    price &&
-    toDecimal(BigInt(tokens.promptTokens) * price.promptToken + BigInt(tokens.completionTokens) * price.completionToken)
+export function costOf(price: Price | undefined, tokens: Tokens): string | undefined {
+  if (price === undefined) return undefined;
+  const cached = Math.min(tokens.cachedPromptTokens, tokens.promptTokens);
+  return toDecimal(
+    BigInt(tokens.promptTokens - cached) * price.inputUsdMicros +
+      BigInt(cached) * price.cachedInputUsdMicros +
+      BigInt(tokens.completionTokens) * price.outputUsdMicros,
   );
 }
 
 /** The sum of decimals with up to twelve places; undefined when one of them is. */
 export function sumOfCosts(costs: readonly (string | undefined)[]): string | undefined {
   if (costs.length === 0 || costs.includes(undefined)) return undefined;
-  return toDecimal(costs.reduce((sum, cost) => sum + scaled(cost ?? '0', 12), 0n));
+  return toDecimal(costs.reduce((sum, cost) => sum + trillionths(cost ?? '0'), 0n));
 }
 
-const millionths = (decimal: string): bigint => scaled(decimal, 6);
-
-function scaled(decimal: string, places: number): bigint {
+function trillionths(decimal: string): bigint {
   const [whole = '0', fraction = ''] = decimal.split('.');
-  return BigInt(whole + fraction.slice(0, places).padEnd(places, '0'));
+  return BigInt(whole + fraction.slice(0, 12).padEnd(12, '0'));
 }
 
-function toDecimal(trillionths: bigint): string {
-  const digits = trillionths.toString().padStart(13, '0');
+function toDecimal(amount: bigint): string {
+  const digits = amount.toString().padStart(13, '0');
   return `${digits.slice(0, -12)}.${digits.slice(-12)}`.replace(/\.?0+$/, '');
 }

@@ -1,9 +1,5 @@
+import type { Tokens } from '../domain/tokens.ts';
 import { type ModelCall, type ModelProvider, ProviderFailure } from '../providers/model-provider.ts';
-
-export interface Tokens {
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-}
 
 /** What one call at a provider came to. */
 export type Outcome =
@@ -24,8 +20,9 @@ export async function askProvider(
         pieces.push(part.text);
         onText(part.text);
       } else {
-        const { cutOff, promptTokens, completionTokens } = part;
-        return { kind: 'answer', text: pieces.join('').toWellFormed(), cutOff, promptTokens, completionTokens };
+        const { cutOff, promptTokens, cachedPromptTokens, completionTokens } = part;
+        const text = pieces.join('').toWellFormed();
+        return { kind: 'answer', text, cutOff, promptTokens, cachedPromptTokens, completionTokens };
       }
     }
     const message = 'The provider ended without an answer.';

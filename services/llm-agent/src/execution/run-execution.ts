@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from '../commands/start-execution.ts';
 import type { Settlement } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
-import { costOf, type PriceTable } from '../domain/price.ts';
+import { costOf, type Price } from '../domain/price.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
+import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
 import { type ModelProvider, ProviderFailure } from '../providers/model-provider.ts';
 import { askProvider, type Outcome } from './ask-provider.ts';
@@ -15,7 +16,6 @@ import { RunStopped } from './runs.ts';
 /** What running executions needs from outside. */
 export interface Executing extends RunJournalOptions {
   readonly providers: ReadonlyMap<string, ModelProvider>;
-  readonly prices: PriceTable;
   readonly retry: RetryPolicy;
   readonly meters: Meters;
   /** 0 up to 1, for jitter. */
@@ -72,10 +72,11 @@ async function attemptUntilDone(
   const { content, execution, deadlineAt, maxAttempts } = task;
   let call = firstCall(content, execution.prompt);
   let repaired = false;
+  let price = await task.price;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await ask(executing, task, call, signal, journal);
     const verdict = outcome.kind === 'stopped' ? stopOf() : judge(outcome, content.outputSchema);
-    const settlement = settlementOf(executing, task, outcome, verdict);
+    const settlement = settlementOf(executing, { provider: content.provider, price }, outcome, verdict);
     const delayMs = delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
@@ -85,7 +86,7 @@ async function attemptUntilDone(
       repaired = true;
       call = repairCall(call, verdict.answer, verdict.problems);
     }
-    await journal.begin(verdict.reason);
+    ({ price } = await journal.begin(verdict.reason));
 
     function delayBeforeNext(verdict: Verdict): number | undefined {
       if (verdict.next === 'end') return undefined;
@@ -121,32 +122,28 @@ async function ask(
 }
 
 const unknownSettlement: Settlement = {
+  ...noTokens,
   status: 'unknown',
-  promptTokens: 0,
-  completionTokens: 0,
   costUsd: undefined,
   errorReason: 'INTERNAL',
 };
 
 function settlementOf(
-  { prices, meters }: Executing,
-  { content }: Task,
+  { meters }: Executing,
+  { provider, price }: { provider: string; price: Price | undefined },
   outcome: Outcome,
   verdict: Verdict,
 ): Settlement {
-  const { provider } = content;
   meters.attempts.inc({ provider, outcome: verdict.reason || 'SUCCEEDED' });
-  const tokens =
-    outcome.kind === 'answer'
-      ? { promptTokens: outcome.promptTokens, completionTokens: outcome.completionTokens }
-      : { promptTokens: 0, completionTokens: 0 };
+  const { promptTokens, cachedPromptTokens, completionTokens } = outcome.kind === 'answer' ? outcome : noTokens;
+  const tokens = { promptTokens, cachedPromptTokens, completionTokens };
   meters.tokens.inc({ provider, kind: 'prompt' }, tokens.promptTokens);
   meters.tokens.inc({ provider, kind: 'completion' }, tokens.completionTokens);
   return {
     ...tokens,
     status: verdict.reason === '' ? 'succeeded' : 'failed',
     // What a call that broke off cost is not known.
-    costUsd: outcome.kind === 'answer' ? costOf(prices, content, tokens) : undefined,
+    costUsd: outcome.kind === 'answer' ? costOf(price, tokens) : undefined,
     errorReason: verdict.reason,
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toAppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
 import type { Database, Tx } from '@flotilla/postgres';
+import { type BegunAttempt, beginAttempt } from '../commands/begin-attempt.ts';
 import { finishExecution } from '../commands/finish-execution.ts';
 import { noteProgress } from '../commands/note-progress.ts';
 import type { Task } from '../commands/start-execution.ts';
@@ -20,7 +21,7 @@ export interface RunJournal {
   /** The attempt that is open came to this. */
   settle(settlement: Settlement): Promise<void>;
   /** Another attempt is about to be made; committed before it is. */
-  begin(because: string): Promise<void>;
+  begin(because: string): Promise<BegunAttempt>;
   /** Ends the execution, and the attempt that is open. */
   end(ending: Ending, settlement?: Settlement): Promise<StoredExecution>;
 }
@@ -92,8 +93,9 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
       attempt += 1;
       answerLog.restart(attempt, because);
       const { provider, model } = content;
-      const begun = { id: options.newId(), attempt, provider, model };
-      await persist((tx) => noteProgress(options, tx, { executionId: execution.id, owner, attempts: attempt, begun }));
+      const { id: executionId, agentId } = execution;
+      const next = { id: options.newId(), executionId, agentId, attempt, provider, model };
+      return persist((tx) => beginAttempt(options, tx, { ...next, owner }));
     },
     async end(ending, settlement) {
       const { news, lastCursor } = await answerLog.close();

@@ -105,6 +105,11 @@ export function toAttemptMessage(attempt: ProviderAttempt): MessageInitShape<typ
     costUsd: attempt.costUsd ?? '',
     errorReason: attempt.errorReason,
     startTime: timestampFromDate(attempt.startedAt),
+    agentId: attempt.agentId ?? '',
+    userId: attempt.userId ?? '',
+    cachedPromptTokens: attempt.cachedPromptTokens,
+    usageEstimated: attempt.usageEstimated,
+    ...(attempt.price && { price: attempt.price }),
     ...(attempt.completedAt === undefined ? {} : { completeTime: timestampFromDate(attempt.completedAt) }),
   };
 }

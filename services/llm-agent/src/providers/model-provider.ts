@@ -1,5 +1,6 @@
 import type { AgentParameters } from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
+import type { Tokens } from '../domain/tokens.ts';
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant';
@@ -15,12 +16,7 @@ export interface ModelCall {
 
 export type AnswerPart =
   | { readonly type: 'text'; readonly text: string }
-  | {
-      readonly type: 'end';
-      readonly cutOff: boolean;
-      readonly promptTokens: number;
-      readonly completionTokens: number;
-    };
+  | ({ readonly type: 'end'; readonly cutOff: boolean } & Tokens);
 
 /** The far side: one call is one request on the wire, never more. */
 export interface ModelProvider {

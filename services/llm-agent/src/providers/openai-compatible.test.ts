@@ -30,7 +30,7 @@ test('an answer comes with its tokens; the call carries what the agent says', as
   model.play([modelReplies.text('Hello.')]);
   expect(await ask()).toEqual([
     { type: 'text', text: 'Hello.' },
-    { type: 'end', cutOff: false, promptTokens: 7, completionTokens: 2 },
+    { type: 'end', cutOff: false, promptTokens: 7, cachedPromptTokens: 0, completionTokens: 2 },
   ]);
   expect(model.requests.at(-1)).toMatchObject({
     model: 'm',

@@ -61,6 +61,7 @@ async function* readAnswer(
         type: 'end',
         cutOff: part.finishReason.unified === 'length',
         promptTokens: tokenCount(part.usage.inputTokens.total),
+        cachedPromptTokens: tokenCount(part.usage.inputTokens.cacheRead),
         completionTokens: tokenCount(part.usage.outputTokens.total),
       };
     }

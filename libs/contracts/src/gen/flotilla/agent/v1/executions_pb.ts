@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/executions.proto.
  */
 export const file_flotilla_agent_v1_executions: GenFile = /*@__PURE__*/
-  fileDesc("CiJmbG90aWxsYS9hZ2VudC92MS9leGVjdXRpb25zLnByb3RvEhFmbG90aWxsYS5hZ2VudC52MSLTBAoJRXhlY3V0aW9uEgoKAmlkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhUKDWFnZW50X3ZlcnNpb24YAyABKAUSMgoGc3RhdHVzGAQgASgOMiIuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3RhdHVzEg4KBnByb21wdBgFIAEoCRIQCghyZXNwb25zZRgGIAEoCRImCgZvdXRwdXQYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFQoNcHJvbXB0X3Rva2VucxgIIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgJIAEoBRIUCgx0b3RhbF90b2tlbnMYCiABKAUSKgoHbGF0ZW5jeRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghjb3N0X3VzZBgMIAEoCRIUCgxlcnJvcl9yZWFzb24YDSABKAkSFQoNZXJyb3JfbWVzc2FnZRgOIAEoCRIQCghhdHRlbXB0cxgPIAEoBRISCgpjcmVhdGVkX2J5GBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb250ZW50X2hhc2gYHiABKAkSEAoIc3BsaXRfaWQYHyABKAkirQEKD0V4ZWN1dGlvblVwZGF0ZRIOCgZjdXJzb3IYASABKAMSFAoKdGV4dF9kZWx0YRgCIAEoCUgAEjEKCWV4ZWN1dGlvbhgDIAEoCzIcLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbkgAEjcKCXJlc3RhcnRlZBgEIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFuc3dlclJlc3RhcnRlZEgAQggKBnVwZGF0ZSIyCg9BbnN3ZXJSZXN0YXJ0ZWQSDwoHYXR0ZW1wdBgBIAEoBRIOCgZyZWFzb24YAiABKAki3AIKD1Byb3ZpZGVyQXR0ZW1wdBIKCgJpZBgBIAEoCRIUCgxleGVjdXRpb25faWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRI4CgZzdGF0dXMYBiABKA4yKC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckF0dGVtcHRTdGF0dXMSFQoNcHJvbXB0X3Rva2VucxgHIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgIIAEoBRIQCghjb3N0X3VzZBgJIAEoCRIUCgxlcnJvcl9yZWFzb24YCiABKAkSLgoKc3RhcnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNY29tcGxldGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiwEKE0V4ZWN1dGVBZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIqgBChJTdHJlYW1BZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgEIAEoCBIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIkUKFVdhdGNoRXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFgoFYWZ0ZXIYAiABKANCB7pIBCICKAAiKwoTR2V0RXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEisQEKFUxpc3RFeGVjdXRpb25zUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSHQoIYWdlbnRfaWQYAyABKAlCC7pICNgBAXIDsAEBEjwKBnN0YXR1cxgEIAEoDjIiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblN0YXR1c0IIukgFggECEAEiYwoWTGlzdEV4ZWN1dGlvbnNSZXNwb25zZRIwCgpleGVjdXRpb25zGAEgAygLMhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIuChZDYW5jZWxFeGVjdXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASI9ChtMaXN0UHJvdmlkZXJBdHRlbXB0c1JlcXVlc3QSHgoMZXhlY3V0aW9uX2lkGAEgASgJQgi6SAVyA7ABASJUChxMaXN0UHJvdmlkZXJBdHRlbXB0c1Jlc3BvbnNlEjQKCGF0dGVtcHRzGAEgAygLMiIuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJBdHRlbXB0KuoBCg9FeGVjdXRpb25TdGF0dXMSIAocRVhFQ1VUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGEVYRUNVVElPTl9TVEFUVVNfUEVORElORxABEhwKGEVYRUNVVElPTl9TVEFUVVNfUlVOTklORxACEh4KGkVYRUNVVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXRVhFQ1VUSU9OX1NUQVRVU19GQUlMRUQQBBIeChpFWEVDVVRJT05fU1RBVFVTX0NBTkNFTExFRBAFEhwKGEVYRUNVVElPTl9TVEFUVVNfVElNRU9VVBAGKtUBChVQcm92aWRlckF0dGVtcHRTdGF0dXMSJwojUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIjCh9QUk9WSURFUl9BVFRFTVBUX1NUQVRVU19TVEFSVEVEEAESJQohUFJPVklERVJfQVRURU1QVF9TVEFUVVNfU1VDQ0VFREVEEAISIgoeUFJPVklERVJfQVRURU1QVF9TVEFUVVNfRkFJTEVEEAMSIwofUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5LTk9XThAEMvUIChBFeGVjdXRpb25TZXJ2aWNlEqkBCgxFeGVjdXRlQWdlbnQSJi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRlQWdlbnRSZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIlOKtRgOYWdlbnRzOmV4ZWN1dGWatRgNYWdlbnQuZXhlY3V0ZaC1GAGotRgBgtPkkwIiOgEqIh0vdjEvYWdlbnRzL3thZ2VudF9pZH06ZXhlY3V0ZRKqAQoLU3RyZWFtQWdlbnQSJS5mbG90aWxsYS5hZ2VudC52MS5TdHJlYW1BZ2VudFJlcXVlc3QaIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25VcGRhdGUiToq1GA5hZ2VudHM6ZXhlY3V0ZZq1GA1hZ2VudC5leGVjdXRlqLUYAYLT5JMCIToBKiIcL3YxL2FnZW50cy97YWdlbnRfaWR9OnN0cmVhbTABEpIBCg5XYXRjaEV4ZWN1dGlvbhIoLmZsb3RpbGxhLmFnZW50LnYxLldhdGNoRXhlY3V0aW9uUmVxdWVzdBoiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblVwZGF0ZSIwirUYC2FnZW50czpyZWFkgtPkkwIbEhkvdjEvZXhlY3V0aW9ucy97aWR9OndhdGNoMAESgAEKDEdldEV4ZWN1dGlvbhImLmZsb3RpbGxhLmFnZW50LnYxLkdldEV4ZWN1dGlvblJlcXVlc3QaHC5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb24iKoq1GAthZ2VudHM6cmVhZILT5JMCFRITL3YxL2V4ZWN1dGlvbnMve2lkfRKMAQoOTGlzdEV4ZWN1dGlvbnMSKC5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1JlcXVlc3QaKS5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1Jlc3BvbnNlIiWKtRgLYWdlbnRzOnJlYWSC0+STAhASDi92MS9leGVjdXRpb25zEqcBCg9DYW5jZWxFeGVjdXRpb24SKS5mbG90aWxsYS5hZ2VudC52MS5DYW5jZWxFeGVjdXRpb25SZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIkuKtRgOYWdlbnRzOmV4ZWN1dGWatRgQZXhlY3V0aW9uLmNhbmNlbILT5JMCHzoBKiIaL3YxL2V4ZWN1dGlvbnMve2lkfTpjYW5jZWwStgEKFExpc3RQcm92aWRlckF0dGVtcHRzEi4uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXF1ZXN0Gi8uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXNwb25zZSI9irUYC2FnZW50czpyZWFkgtPkkwIoEiYvdjEvZXhlY3V0aW9ucy97ZXhlY3V0aW9uX2lkfS9hdHRlbXB0c2IGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiJmbG90aWxsYS9hZ2VudC92MS9leGVjdXRpb25zLnByb3RvEhFmbG90aWxsYS5hZ2VudC52MSLTBAoJRXhlY3V0aW9uEgoKAmlkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhUKDWFnZW50X3ZlcnNpb24YAyABKAUSMgoGc3RhdHVzGAQgASgOMiIuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3RhdHVzEg4KBnByb21wdBgFIAEoCRIQCghyZXNwb25zZRgGIAEoCRImCgZvdXRwdXQYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFQoNcHJvbXB0X3Rva2VucxgIIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgJIAEoBRIUCgx0b3RhbF90b2tlbnMYCiABKAUSKgoHbGF0ZW5jeRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghjb3N0X3VzZBgMIAEoCRIUCgxlcnJvcl9yZWFzb24YDSABKAkSFQoNZXJyb3JfbWVzc2FnZRgOIAEoCRIQCghhdHRlbXB0cxgPIAEoBRISCgpjcmVhdGVkX2J5GBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb250ZW50X2hhc2gYHiABKAkSEAoIc3BsaXRfaWQYHyABKAkirQEKD0V4ZWN1dGlvblVwZGF0ZRIOCgZjdXJzb3IYASABKAMSFAoKdGV4dF9kZWx0YRgCIAEoCUgAEjEKCWV4ZWN1dGlvbhgDIAEoCzIcLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbkgAEjcKCXJlc3RhcnRlZBgEIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFuc3dlclJlc3RhcnRlZEgAQggKBnVwZGF0ZSIyCg9BbnN3ZXJSZXN0YXJ0ZWQSDwoHYXR0ZW1wdBgBIAEoBRIOCgZyZWFzb24YAiABKAki5gMKD1Byb3ZpZGVyQXR0ZW1wdBIKCgJpZBgBIAEoCRIUCgxleGVjdXRpb25faWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRI4CgZzdGF0dXMYBiABKA4yKC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckF0dGVtcHRTdGF0dXMSFQoNcHJvbXB0X3Rva2VucxgHIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgIIAEoBRIQCghjb3N0X3VzZBgJIAEoCRIUCgxlcnJvcl9yZWFzb24YCiABKAkSLgoKc3RhcnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNY29tcGxldGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYWdlbnRfaWQYDSABKAkSDwoHdXNlcl9pZBgOIAEoCRIcChRjYWNoZWRfcHJvbXB0X3Rva2VucxgPIAEoBRIXCg91c2FnZV9lc3RpbWF0ZWQYECABKAgSLgoFcHJpY2UYESABKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BcHBsaWVkUHJpY2UiZAoMQXBwbGllZFByaWNlEhgKEGlucHV0X3VzZF9taWNyb3MYASABKAMSHwoXY2FjaGVkX2lucHV0X3VzZF9taWNyb3MYAiABKAMSGQoRb3V0cHV0X3VzZF9taWNyb3MYAyABKAMiiwEKE0V4ZWN1dGVBZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIqgBChJTdHJlYW1BZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgEIAEoCBIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIkUKFVdhdGNoRXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFgoFYWZ0ZXIYAiABKANCB7pIBCICKAAiKwoTR2V0RXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEisQEKFUxpc3RFeGVjdXRpb25zUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSHQoIYWdlbnRfaWQYAyABKAlCC7pICNgBAXIDsAEBEjwKBnN0YXR1cxgEIAEoDjIiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblN0YXR1c0IIukgFggECEAEiYwoWTGlzdEV4ZWN1dGlvbnNSZXNwb25zZRIwCgpleGVjdXRpb25zGAEgAygLMhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIuChZDYW5jZWxFeGVjdXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASI9ChtMaXN0UHJvdmlkZXJBdHRlbXB0c1JlcXVlc3QSHgoMZXhlY3V0aW9uX2lkGAEgASgJQgi6SAVyA7ABASJUChxMaXN0UHJvdmlkZXJBdHRlbXB0c1Jlc3BvbnNlEjQKCGF0dGVtcHRzGAEgAygLMiIuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJBdHRlbXB0KuoBCg9FeGVjdXRpb25TdGF0dXMSIAocRVhFQ1VUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGEVYRUNVVElPTl9TVEFUVVNfUEVORElORxABEhwKGEVYRUNVVElPTl9TVEFUVVNfUlVOTklORxACEh4KGkVYRUNVVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSGwoXRVhFQ1VUSU9OX1NUQVRVU19GQUlMRUQQBBIeChpFWEVDVVRJT05fU1RBVFVTX0NBTkNFTExFRBAFEhwKGEVYRUNVVElPTl9TVEFUVVNfVElNRU9VVBAGKtUBChVQcm92aWRlckF0dGVtcHRTdGF0dXMSJwojUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIjCh9QUk9WSURFUl9BVFRFTVBUX1NUQVRVU19TVEFSVEVEEAESJQohUFJPVklERVJfQVRURU1QVF9TVEFUVVNfU1VDQ0VFREVEEAISIgoeUFJPVklERVJfQVRURU1QVF9TVEFUVVNfRkFJTEVEEAMSIwofUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5LTk9XThAEMvUIChBFeGVjdXRpb25TZXJ2aWNlEqkBCgxFeGVjdXRlQWdlbnQSJi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRlQWdlbnRSZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIlOKtRgOYWdlbnRzOmV4ZWN1dGWatRgNYWdlbnQuZXhlY3V0ZaC1GAGotRgBgtPkkwIiOgEqIh0vdjEvYWdlbnRzL3thZ2VudF9pZH06ZXhlY3V0ZRKqAQoLU3RyZWFtQWdlbnQSJS5mbG90aWxsYS5hZ2VudC52MS5TdHJlYW1BZ2VudFJlcXVlc3QaIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25VcGRhdGUiToq1GA5hZ2VudHM6ZXhlY3V0ZZq1GA1hZ2VudC5leGVjdXRlqLUYAYLT5JMCIToBKiIcL3YxL2FnZW50cy97YWdlbnRfaWR9OnN0cmVhbTABEpIBCg5XYXRjaEV4ZWN1dGlvbhIoLmZsb3RpbGxhLmFnZW50LnYxLldhdGNoRXhlY3V0aW9uUmVxdWVzdBoiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblVwZGF0ZSIwirUYC2FnZW50czpyZWFkgtPkkwIbEhkvdjEvZXhlY3V0aW9ucy97aWR9OndhdGNoMAESgAEKDEdldEV4ZWN1dGlvbhImLmZsb3RpbGxhLmFnZW50LnYxLkdldEV4ZWN1dGlvblJlcXVlc3QaHC5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb24iKoq1GAthZ2VudHM6cmVhZILT5JMCFRITL3YxL2V4ZWN1dGlvbnMve2lkfRKMAQoOTGlzdEV4ZWN1dGlvbnMSKC5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1JlcXVlc3QaKS5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1Jlc3BvbnNlIiWKtRgLYWdlbnRzOnJlYWSC0+STAhASDi92MS9leGVjdXRpb25zEqcBCg9DYW5jZWxFeGVjdXRpb24SKS5mbG90aWxsYS5hZ2VudC52MS5DYW5jZWxFeGVjdXRpb25SZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIkuKtRgOYWdlbnRzOmV4ZWN1dGWatRgQZXhlY3V0aW9uLmNhbmNlbILT5JMCHzoBKiIaL3YxL2V4ZWN1dGlvbnMve2lkfTpjYW5jZWwStgEKFExpc3RQcm92aWRlckF0dGVtcHRzEi4uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXF1ZXN0Gi8uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXNwb25zZSI9irUYC2FnZW50czpyZWFkgtPkkwIoEiYvdjEvZXhlY3V0aW9ucy97ZXhlY3V0aW9uX2lkfS9hdHRlbXB0c2IGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One run of one agent version.
@@ -287,6 +287,39 @@ export type ProviderAttempt = Message<"flotilla.agent.v1.ProviderAttempt"> & {
    * @generated from field: google.protobuf.Timestamp complete_time = 12;
    */
   completeTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string agent_id = 13;
+   */
+  agentId: string;
+
+  /**
+   * The user for whom it was made; empty where a service acted for none.
+   *
+   * @generated from field: string user_id = 14;
+   */
+  userId: string;
+
+  /**
+   * Of the prompt tokens, those that the provider had in its cache.
+   *
+   * @generated from field: int32 cached_prompt_tokens = 15;
+   */
+  cachedPromptTokens: number;
+
+  /**
+   * What the provider used is not known: the tokens are what was reserved for the call.
+   *
+   * @generated from field: bool usage_estimated = 16;
+   */
+  usageEstimated: boolean;
+
+  /**
+   * The price at the time of the call; none where no price was known.
+   *
+   * @generated from field: flotilla.agent.v1.AppliedPrice price = 17;
+   */
+  price?: AppliedPrice | undefined;
 };
 
 /**
@@ -295,6 +328,35 @@ export type ProviderAttempt = Message<"flotilla.agent.v1.ProviderAttempt"> & {
  */
 export const ProviderAttemptSchema: GenMessage<ProviderAttempt> = /*@__PURE__*/
   messageDesc(file_flotilla_agent_v1_executions, 3);
+
+/**
+ * What a call was charged by: micro-dollars for a million tokens.
+ *
+ * @generated from message flotilla.agent.v1.AppliedPrice
+ */
+export type AppliedPrice = Message<"flotilla.agent.v1.AppliedPrice"> & {
+  /**
+   * @generated from field: int64 input_usd_micros = 1;
+   */
+  inputUsdMicros: bigint;
+
+  /**
+   * @generated from field: int64 cached_input_usd_micros = 2;
+   */
+  cachedInputUsdMicros: bigint;
+
+  /**
+   * @generated from field: int64 output_usd_micros = 3;
+   */
+  outputUsdMicros: bigint;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AppliedPrice.
+ * Use `create(AppliedPriceSchema)` to create a new message.
+ */
+export const AppliedPriceSchema: GenMessage<AppliedPrice> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_executions, 4);
 
 /**
  * @generated from message flotilla.agent.v1.ExecuteAgentRequest
@@ -330,7 +392,7 @@ export type ExecuteAgentRequest = Message<"flotilla.agent.v1.ExecuteAgentRequest
  * Use `create(ExecuteAgentRequestSchema)` to create a new message.
  */
 export const ExecuteAgentRequestSchema: GenMessage<ExecuteAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 4);
+  messageDesc(file_flotilla_agent_v1_executions, 5);
 
 /**
  * @generated from message flotilla.agent.v1.StreamAgentRequest
@@ -371,7 +433,7 @@ export type StreamAgentRequest = Message<"flotilla.agent.v1.StreamAgentRequest">
  * Use `create(StreamAgentRequestSchema)` to create a new message.
  */
 export const StreamAgentRequestSchema: GenMessage<StreamAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 5);
+  messageDesc(file_flotilla_agent_v1_executions, 6);
 
 /**
  * @generated from message flotilla.agent.v1.WatchExecutionRequest
@@ -395,7 +457,7 @@ export type WatchExecutionRequest = Message<"flotilla.agent.v1.WatchExecutionReq
  * Use `create(WatchExecutionRequestSchema)` to create a new message.
  */
 export const WatchExecutionRequestSchema: GenMessage<WatchExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 6);
+  messageDesc(file_flotilla_agent_v1_executions, 7);
 
 /**
  * @generated from message flotilla.agent.v1.GetExecutionRequest
@@ -412,7 +474,7 @@ export type GetExecutionRequest = Message<"flotilla.agent.v1.GetExecutionRequest
  * Use `create(GetExecutionRequestSchema)` to create a new message.
  */
 export const GetExecutionRequestSchema: GenMessage<GetExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 7);
+  messageDesc(file_flotilla_agent_v1_executions, 8);
 
 /**
  * @generated from message flotilla.agent.v1.ListExecutionsRequest
@@ -444,7 +506,7 @@ export type ListExecutionsRequest = Message<"flotilla.agent.v1.ListExecutionsReq
  * Use `create(ListExecutionsRequestSchema)` to create a new message.
  */
 export const ListExecutionsRequestSchema: GenMessage<ListExecutionsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 8);
+  messageDesc(file_flotilla_agent_v1_executions, 9);
 
 /**
  * @generated from message flotilla.agent.v1.ListExecutionsResponse
@@ -466,7 +528,7 @@ export type ListExecutionsResponse = Message<"flotilla.agent.v1.ListExecutionsRe
  * Use `create(ListExecutionsResponseSchema)` to create a new message.
  */
 export const ListExecutionsResponseSchema: GenMessage<ListExecutionsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 9);
+  messageDesc(file_flotilla_agent_v1_executions, 10);
 
 /**
  * @generated from message flotilla.agent.v1.CancelExecutionRequest
@@ -483,7 +545,7 @@ export type CancelExecutionRequest = Message<"flotilla.agent.v1.CancelExecutionR
  * Use `create(CancelExecutionRequestSchema)` to create a new message.
  */
 export const CancelExecutionRequestSchema: GenMessage<CancelExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 10);
+  messageDesc(file_flotilla_agent_v1_executions, 11);
 
 /**
  * @generated from message flotilla.agent.v1.ListProviderAttemptsRequest
@@ -500,7 +562,7 @@ export type ListProviderAttemptsRequest = Message<"flotilla.agent.v1.ListProvide
  * Use `create(ListProviderAttemptsRequestSchema)` to create a new message.
  */
 export const ListProviderAttemptsRequestSchema: GenMessage<ListProviderAttemptsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 11);
+  messageDesc(file_flotilla_agent_v1_executions, 12);
 
 /**
  * @generated from message flotilla.agent.v1.ListProviderAttemptsResponse
@@ -517,7 +579,7 @@ export type ListProviderAttemptsResponse = Message<"flotilla.agent.v1.ListProvid
  * Use `create(ListProviderAttemptsResponseSchema)` to create a new message.
  */
 export const ListProviderAttemptsResponseSchema: GenMessage<ListProviderAttemptsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 12);
+  messageDesc(file_flotilla_agent_v1_executions, 13);
 
 /**
  * @generated from enum flotilla.agent.v1.ExecutionStatus

@@ -1,11 +1,12 @@
 import { AppError } from '@flotilla/errors';
 import { currentTraceparent, withTraceparent } from '@flotilla/observability';
-import type { Database, TransactionScope, Tx } from '@flotilla/postgres';
+import type { Database, ReadTx, TransactionScope, Tx } from '@flotilla/postgres';
 import {
   type Claim,
   claimBatch,
   claimEvent,
   firstParked,
+  noteBatch,
   type ParkedAggregate,
   parkEvent,
   unpark,
@@ -18,8 +19,9 @@ interface ApplicationOptions<S> {
   readonly db: Database<S>;
   readonly group: string;
   readonly on: EventHandlers<S>;
-  readonly batch: ((tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>) | undefined;
+  readonly batch?: ((tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>) | undefined;
   readonly ordered: boolean;
+  readonly concerns?: ((tx: ReadTx<S>, types: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
 }
 
 /** A record whose headers are those of an event. */
@@ -32,10 +34,14 @@ export interface ReadableRecord {
 export interface Application {
   readonly group: string;
   readonly batches: boolean;
+  /** Whether it can tell events that do not concern it. */
+  readonly skims: boolean;
   handles(type: string): boolean;
   /** @throws whatever the handler throws, and `failed_precondition EVENT_GAP` */
   apply(event: ReadableRecord): Promise<Claim>;
   applyBatch(events: readonly ReadableRecord[]): Promise<void>;
+  /** Notes those events of one tenant that do not concern the consumer, and answers the others. */
+  skim(events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]>;
   /** Applies the first parked event of an aggregate, when it is still this one, and takes it out. */
   applyParked(parked: ParkedAggregate, seq: bigint, event: ReadableRecord): Promise<void>;
   park(event: ReadableRecord, reason: string): Promise<void>;
@@ -43,7 +49,8 @@ export interface Application {
   acknowledge(event: ReadableRecord): Promise<void>;
 }
 
-export function createApplication<S>({ db, group, on, batch, ordered }: ApplicationOptions<S>): Application {
+export function createApplication<S>(options: ApplicationOptions<S>): Application {
+  const { db, group, on, batch, ordered, concerns } = options;
   const scopeOf = (head: EventHead): TransactionScope => ({
     tenantId: head.tenantId,
     actor: { type: 'service', id: group },
@@ -70,6 +77,7 @@ export function createApplication<S>({ db, group, on, batch, ordered }: Applicat
   return {
     group,
     batches: batch !== undefined,
+    skims: concerns !== undefined,
     // A projection that needs every event also counts those that it does nothing about.
     handles: (type) => batch !== undefined || ordered || on[type] !== undefined,
     apply: (event) =>
@@ -93,6 +101,21 @@ export function createApplication<S>({ db, group, on, batch, ordered }: Applicat
         // One batch can hold an event twice: published again after a crash of the relay.
         const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
         if (distinct.length > 0) await batch(tx, distinct);
+      });
+    },
+    async skim(events) {
+      const [first] = events;
+      if (first === undefined || concerns === undefined) return events;
+      const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
+      return db.inTenant(scope, async (tx) => {
+        const wanted = await concerns(tx, [...new Set(events.map(({ head }) => head.type))]);
+        const others = events.filter(({ head }) => !wanted.has(head.type));
+        noteBatch(
+          tx,
+          group,
+          others.map(({ head }) => head.id),
+        );
+        return events.filter(({ head }) => wanted.has(head.type));
       });
     },
     applyParked: (parked, seq, event) =>

@@ -1,7 +1,7 @@
 import type { RowChanged } from '@flotilla/contracts/events';
 import { RowChangedSchema } from '@flotilla/contracts/events';
 import type { Logger, Metrics } from '@flotilla/observability';
-import type { Database, Tx } from '@flotilla/postgres';
+import type { Database, ReadTx, Tx } from '@flotilla/postgres';
 import { createApplication } from './application.ts';
 import { type ParkedAggregate, parkedAggregates } from './consumer-store.ts';
 import type { DomainEvent } from './domain-event.ts';
@@ -32,6 +32,13 @@ export interface ConsumerOptions<S> {
   /** How often parked events are tried again; 0 for never. */
   readonly redriveEveryMs?: number | undefined;
   readonly maxRecords?: number | undefined;
+  /** For a consumer that is in no hurry: records are gathered for up to so long. */
+  readonly gatherMs?: number | undefined;
+  /**
+   * Where few events matter: which of these types matter to the tenant of the transaction. Asked once for many events;
+   * those that do not matter are only noted in the inbox, all of them in one transaction.
+   */
+  readonly concerns?: ((tx: ReadTx<S>, types: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
 }
 
 /** Applies events of other services, each once. */
@@ -62,7 +69,7 @@ export function createConsumer<S>(options: ConsumerOptions<S>): Consumer {
     ...(changes && { [RowChangedSchema.typeName]: (tx, event) => changes(tx, event as DomainEvent<RowChanged>) }),
   };
   const topics = options.topics ?? [...new Set(Object.keys(on).map((type) => type.slice(0, type.lastIndexOf('.'))))];
-  const application = createApplication<S>({ db, group, on, batch: options.batch, ordered: options.ordered ?? false });
+  const application = createApplication<S>({ ...options, on, ordered: options.ordered ?? false });
   const intake = createIntake({ application, options });
   const redrive = createRedrive({ application, options, topics });
   const joined = Promise.withResolvers<void>();
@@ -77,6 +84,7 @@ export function createConsumer<S>(options: ConsumerOptions<S>): Consumer {
         topics,
         handle: intake.handle,
         maxRecords: options.maxRecords ?? (options.batch ? 500 : 100),
+        gatherMs: options.gatherMs,
       });
       void subscription.joined.then(joined.resolve);
       redrive.start();

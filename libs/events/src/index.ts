@@ -6,6 +6,7 @@ export { type EventHandler, type EventHandlers, onEvent } from './event-handlers
 export { dropTopics, ensureTopics, type TopicShape } from './kafka/ensure-topics.ts';
 export { createKafkaTransport, type KafkaTransportOptions } from './kafka/kafka-transport.ts';
 export { createRelay, type Relay, type RelayOptions } from './relay.ts';
+export { parseRepublishing, type Republishing, republish } from './republish.ts';
 export type {
   IncomingRecord,
   Lag,

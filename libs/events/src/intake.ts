@@ -62,6 +62,29 @@ export function createIntake({ application, options }: IntakeOptions) {
     return false;
   }
 
+  /** The records that are dealt with because nobody waits for them. A single one is better looked at by itself. */
+  async function skim(
+    records: readonly IncomingRecord[],
+    control: SubscriptionControl,
+  ): Promise<ReadonlySet<IncomingRecord>> {
+    const settled = new Set<IncomingRecord>();
+    if (!application.skims || records.length < 2) return settled;
+    const events = readable(records).filter(({ head }) => application.handles(head.type));
+    for (const ofTenant of Map.groupBy(events, ({ head }) => head.tenantId).values()) {
+      if (control.signal.aborted) break;
+      await control.heartbeat();
+      try {
+        const left = new Set(await application.skim(ofTenant));
+        const skimmed = ofTenant.filter((event) => !left.has(event));
+        for (const { record } of skimmed) settled.add(record);
+        count('ignored', skimmed.length);
+      } catch (error) {
+        log.warn({ err: error, group, events: ofTenant.length }, 'events could not be sorted: they go one by one');
+      }
+    }
+    return settled;
+  }
+
   async function park(event: ReadableRecord, reason: string, control: SubscriptionControl): Promise<boolean> {
     count('parked');
     return persist(() => application.park(event, reason), control);
@@ -69,10 +92,7 @@ export function createIntake({ application, options }: IntakeOptions) {
 
   /** The records of one tenant in one transaction; where that fails, one by one, so that the others pass. */
   async function consumeBatch(records: readonly IncomingRecord[], control: SubscriptionControl): Promise<number> {
-    const events = records.flatMap((record) => {
-      const head = fromHeaders(record);
-      return head === undefined ? [] : [{ head, record }];
-    });
+    const events = readable(records);
     const groups = [...Map.groupBy(events, ({ head }) => head.tenantId).values()];
     const failed = new Set(records);
     for (const event of events) failed.delete(event.record);
@@ -122,9 +142,14 @@ export function createIntake({ application, options }: IntakeOptions) {
   return {
     async handle(records: readonly IncomingRecord[], control: SubscriptionControl): Promise<number> {
       if (application.batches) return consumeBatch(records, control);
+      const settled = await skim(records, control);
       let done = 0;
       for (const record of records) {
         if (control.signal.aborted) break;
+        if (settled.has(record)) {
+          done += 1;
+          continue;
+        }
         await control.heartbeat();
         if (!(await consume(record, control))) break;
         done += 1;
@@ -132,6 +157,13 @@ export function createIntake({ application, options }: IntakeOptions) {
       return done;
     },
   };
+}
+
+function readable(records: readonly IncomingRecord[]): ReadableRecord[] {
+  return records.flatMap((record) => {
+    const head = fromHeaders(record);
+    return head === undefined ? [] : [{ head, record }];
+  });
 }
 
 async function waitFor(ms: number, control: SubscriptionControl): Promise<void> {

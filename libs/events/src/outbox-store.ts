@@ -4,10 +4,18 @@ import pg from 'pg';
 import { type OutboxRow, toRecord } from './outbox-record.ts';
 import type { OutgoingRecord } from './transport.ts';
 
+/** What goes out together. */
+interface OutboxBatch {
+  readonly rows: readonly OutboxRow[];
+  readonly records: readonly OutgoingRecord[];
+  /** More may wait already. */
+  readonly isFull: boolean;
+}
+
 /** The relay's side of the outbox, over one connection: losing it loses the hold. */
 export interface OutboxStore {
   tryHold(): Promise<boolean>;
-  next(maxRows: number): Promise<{ readonly rows: readonly OutboxRow[]; readonly records: readonly OutgoingRecord[] }>;
+  next(maxRows: number): Promise<OutboxBatch>;
   moveToSent(rows: readonly OutboxRow[], at: Date): Promise<void>;
   /** Makes and drops partitions of `outbox_sent`, forgets old inbox rows and idempotency keys. */
   maintain(now: Date, keepSentHours: number): Promise<void>;
@@ -44,22 +52,25 @@ export async function openOutbox(url: string, slot: string): Promise<OutboxStore
     },
     async next(maxRows) {
       // By the primary key. The first row goes out however large it is.
-      const { rows } = await client.query<OutboxRow>(
-        `select ${columns} from (
+      const { rows } = await client.query<OutboxRow & { readonly found: string }>({
+        name: 'next',
+        text: `select ${columns}, found from (
            select ${columns}, sum(${headerBytes} + coalesce(octet_length(payload), 2 * octet_length(change::text)))
-             over (order by seq) as bytes, row_number() over (order by seq) as place
+             over (order by seq) as bytes, row_number() over (order by seq) as place, count(*) over () as found
            from (select ${columns} from outbox order by seq limit $1) as oldest
          ) as measured where bytes <= $2 or place = 1 order by seq`,
-        [maxRows, maxBatchBytes],
-      );
-      return { rows, records: rows.map(toRecord) };
+        values: [maxRows, maxBatchBytes],
+      });
+      const found = Number(rows[0]?.found ?? 0);
+      return { rows, records: rows.map(toRecord), isFull: found > rows.length || found === maxRows };
     },
     async moveToSent(rows, at) {
-      await client.query(
-        `with sent as (delete from outbox where seq = any ($1::bigint[]) returning ${columns})
+      await client.query({
+        name: 'move',
+        text: `with sent as (delete from outbox where seq = any ($1::bigint[]) returning ${columns})
          insert into outbox_sent (${columns}, sent_at) select ${columns}, $2::timestamptz from sent`,
-        [rows.map(({ seq }) => seq), at],
-      );
+        values: [rows.map(({ seq }) => seq), at],
+      });
     },
     async maintain(now, keepSentHours) {
       await client.query('select maintain_outbox_sent($1, make_interval(hours => $2))', [now, keepSentHours]);

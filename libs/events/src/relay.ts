@@ -15,6 +15,8 @@ export interface RelayOptions {
   readonly slot?: string | undefined;
   /** At most so many rows in one batch. */
   readonly maxRows?: number | undefined;
+  /** The least time between two batches: the first event goes out at once, those right behind it go together. */
+  readonly gatherMs?: number | undefined;
   /** How often the outbox is looked at when nobody wakes the relay. */
   readonly idleMs?: number | undefined;
   /** How often a standby tries to become the holder. */
@@ -45,7 +47,7 @@ const maintenanceEveryMs = 10 * 60_000;
  */
 export function createRelay(options: RelayOptions): Relay {
   const { transport, log, metrics, now = () => new Date() } = options;
-  const { idleMs = 250, standbyMs = 1_000, keepSentHours = 72 } = options;
+  const { gatherMs = 25, idleMs = 250, standbyMs = 1_000, keepSentHours = 72, maxRows = 500 } = options;
   const published = metrics?.counter(
     'relay_published_total',
     'Rows of the outbox that were published and acknowledged.',
@@ -85,12 +87,15 @@ export function createRelay(options: RelayOptions): Relay {
           maintainAt = now().getTime() + maintenanceEveryMs;
         }
         waker.reset();
-        const batch = await outbox.next(options.maxRows ?? 500);
+        const lookedAt = performance.now();
+        const batch = await outbox.next(maxRows);
         if (batch.rows.length > 0) {
           await transport.publish(batch.records);
           await outbox.moveToSent(batch.rows, now());
           published?.inc(batch.rows.length);
           waitMs = 10;
+          const restMs = lookedAt + gatherMs - performance.now();
+          if (restMs > 1 && !batch.isFull) await pause(restMs);
         } else {
           await waker.wait(waitMs);
           waitMs = Math.min(waitMs * 2, idleMs);

@@ -34,6 +34,11 @@ export interface SubscriptionOptions {
   readonly handle: (records: readonly IncomingRecord[], control: SubscriptionControl) => Promise<number>;
   /** At most so many records at once. */
   readonly maxRecords?: number | undefined;
+  /**
+   * For subscribers that are in no hurry: the broker gathers records for up to so long before it answers, so that many
+   * of them cost little. By default each record comes at once.
+   */
+  readonly gatherMs?: number | undefined;
   /** Partitions worked on side by side. */
   readonly concurrency?: number | undefined;
 }

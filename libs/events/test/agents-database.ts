@@ -43,6 +43,7 @@ export interface AgentsDatabase {
   readonly db: Database<Schema>;
   readonly appUrl: string;
   readonly relayUrl: string;
+  readonly migratorUrl: string;
   open(onCommit?: () => void): Database<Schema>;
   query<R extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<R[]>;
   drop(): Promise<void>;
@@ -91,6 +92,7 @@ export async function agentsDatabase(server: string = superuserUrl()): Promise<A
     db: openOne(),
     appUrl: urlOf('app'),
     relayUrl: urlOf('relay'),
+    migratorUrl: urlOf('migrator'),
     open: openOne,
     query: (text, values) => run(urlOf(), text, values),
     async drop() {

@@ -16,6 +16,7 @@ import {
   ensureTopics,
   onEvent,
   type Relay,
+  republish,
   type Transport,
 } from '../src/index.ts';
 import {
@@ -200,6 +201,55 @@ test('a batch consumer takes many events in one transaction and isolates the one
     expect(await consumer.parked()).toMatchObject([{ reason: 'POISON', events: 1 }]);
   });
   expect(transactions).toBeGreaterThan(0);
+});
+
+test('what nobody waits for is noted together; neither that nor what was applied comes again when it is republished', async () => {
+  const tenantId = randomUUID();
+  const group = `g-${randomBytes(5).toString('hex')}`;
+  const since = new Date();
+  const ids = [await createAgent(database.db, tenantId, 'a'), await createAgent(database.db, tenantId, 'b')];
+  for (const id of ids) for (const name of ['x', 'y', 'z']) await renameAgent(database.db, tenantId, id, name);
+  let wanted = new Set<string>([AgentUpdatedSchema.typeName]);
+  let asked = 0;
+  await consume({
+    group,
+    gatherMs: 100,
+    concerns: async () => {
+      asked += 1;
+      return wanted;
+    },
+    on: Object.fromEntries(
+      [AgentCreatedSchema, AgentUpdatedSchema].map(({ typeName }) => [
+        typeName,
+        async (tx: Tx<Schema>, event: DomainEvent) => {
+          await record(tx, event, `${group} ${typeName}`);
+        },
+      ]),
+    ),
+  });
+  const effects = async () => (await effectsOf(database)).filter(({ note }) => note.startsWith(group));
+  const inbox = async () =>
+    Number(
+      (await database.query<{ n: string }>('select count(*) as n from inbox where consumer = $1', [group]))[0]?.n ?? 0,
+    );
+  const updates = async () => (await effects()).filter(({ agent_id }) => ids.includes(agent_id));
+  await eventually(async () => expect(await updates()).toHaveLength(6));
+  await eventually(async () => expect(await inbox()).toBeGreaterThanOrEqual(8));
+  expect((await updates()).every(({ note }) => note === `${group} ${AgentUpdatedSchema.typeName}`)).toBe(true);
+  expect(asked).toBeGreaterThan(0);
+
+  // Whoever begins to wait now does not get what is past, when the broker is filled again.
+  wanted = new Set([AgentCreatedSchema.typeName, AgentUpdatedSchema.typeName]);
+  const [first = ''] = ids;
+  const inOutbox = { since, until: new Date(Date.now() + 60_000), topic: 'flotilla.agent.v1' };
+  expect(await republish(database.migratorUrl, { ...inOutbox, aggregateId: first })).toBe(4);
+  await renameAgent(database.db, tenantId, first, 'sentinel');
+  await eventually(async () => expect(await updates()).toHaveLength(7));
+  // Once more, although each is among the published twice by now.
+  await eventually(async () => expect((await relay.lag()).rows).toBe(0));
+  expect(await republish(database.migratorUrl, { ...inOutbox, aggregateId: first })).toBe(5);
+  await renameAgent(database.db, tenantId, first, 'second sentinel');
+  await eventually(async () => expect(await updates()).toHaveLength(8));
 });
 
 test('events that cause events end at the cap', async () => {

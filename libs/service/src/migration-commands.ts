@@ -1,12 +1,13 @@
 import { type Environment, parseEnvironment } from '@flotilla/config';
 import { capturedTables } from '@flotilla/contracts';
 import { AppError } from '@flotilla/errors';
+import { parseRepublishing, republish } from '@flotilla/events';
 import type { Logger } from '@flotilla/observability';
 import { migrate, migrationStatus, rollbackMigration, validateMigrations } from '@flotilla/postgres';
 
-const commands = ['migrate', 'status', 'rollback', 'validate'] as const;
+const commands = ['migrate', 'status', 'rollback', 'validate', 'republish'] as const;
 
-/** A word that concerns the database's schema. */
+/** A word for the migrator role: it concerns the database's schema, or rows of all tenants. */
 export type MigrationCommand = (typeof commands)[number];
 
 /** Tells such a word from others. */
@@ -48,6 +49,11 @@ export async function runMigrationCommand(
     case 'rollback': {
       const rolledBack = await rollbackMigration({ ...options, steps: Number(argv[0] ?? 1) });
       log.info({ rolledBack }, 'rolled back');
+      return;
+    }
+    case 'republish': {
+      const republished = await republish(url, parseRepublishing(argv, new Date()));
+      log.info({ republished }, 'published events go out again');
       return;
     }
     case 'validate': {

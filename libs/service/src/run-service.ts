@@ -25,7 +25,8 @@ export interface Program<Config> {
 }
 
 /**
- * Runs a service's program: `serve` (also without a word), or `migrate`, `status`, `rollback`, `validate`. Serving ends
+ * Runs a service's program: `serve` (also without a word), or `migrate`, `status`, `rollback`, `validate`, and
+ * `republish`. Serving ends
  * on SIGTERM or SIGINT, in phases; a failure at start stops what was started and ends with exit code 1.
  *
  * @example
@@ -42,7 +43,7 @@ export async function runService<Config>(program: Program<Config>): Promise<void
       throw new AppError(
         'invalid_argument',
         'UNKNOWN_COMMAND',
-        `${name} knows serve, migrate, status, rollback, validate.`,
+        `${name} knows serve, migrate, status, rollback, validate, republish.`,
       );
   } catch (failure) {
     const error = toAppError(failure);

@@ -19,6 +19,7 @@ export function createService(config: Config, overrides: Omit<KitOptions, 'name'
     topics: topics.map(({ name }) => name),
     batch: ingestEvents,
     maxRecords: config.batchSize,
+    gatherMs: 250,
     log: kit.log,
     metrics: kit.metrics,
   });

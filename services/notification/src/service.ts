@@ -5,6 +5,7 @@ import { type Conflicts, newId } from '@flotilla/postgres';
 import { createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
 import type { Schema } from './db/schema.ts';
+import { findSubscribedTypes } from './db/subscription-repository.ts';
 import { inAppChannel } from './delivery/channel.ts';
 import { createDeliveryWorker } from './delivery/delivery-worker.ts';
 import { createSmtpChannel } from './delivery/smtp-channel.ts';
@@ -39,6 +40,9 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     transport: kit.transport,
     group: 'notification',
     on: onAnyEvent(accepting),
+    // Most events interest nobody; those that do are worth a message that people read, not a race.
+    concerns: findSubscribedTypes,
+    gatherMs: 200,
     log: kit.log,
     metrics: kit.metrics,
   });

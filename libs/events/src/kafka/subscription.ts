@@ -64,6 +64,8 @@ interface Member {
   stop(graceMs: number): Promise<void>;
 }
 
+const longPollMs = 1_000;
+const gatheredBytes = 256 * 1024;
 const sessionMs = 10_000;
 const rebalanceMs = 20_000;
 
@@ -76,8 +78,8 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     heartbeatInterval: 3_000,
     metadataMaxAge: 60_000,
     // A long poll occupies the connection; commits and heartbeats wait behind it.
-    maxWaitTimeInMs: 1_000,
-    minBytes: 1,
+    maxWaitTimeInMs: options.gatherMs ?? longPollMs,
+    minBytes: options.gatherMs === undefined ? 1 : gatheredBytes,
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,
     // Crashes end the member; see above.

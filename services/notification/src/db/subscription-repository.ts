@@ -1,4 +1,4 @@
-import { after, type Cursor, type ReadTx, type Selectable, type Tx } from '@flotilla/postgres';
+import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Schema } from './schema.ts';
 
@@ -75,6 +75,21 @@ export async function findSubscriptionsTo(tx: ReadTx<Schema>, eventType: string)
     .orderBy('id')
     .execute();
   return rows.map(toSubscription);
+}
+
+/** Those of the event types that anybody of the tenant waits for. Uses the index notification_subscriptions_event. */
+export async function findSubscribedTypes(
+  tx: ReadTx<Schema>,
+  eventTypes: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await tx
+    .selectFrom('notification_subscriptions')
+    .select('event_type')
+    .distinct()
+    .where(sql<boolean>`event_type = any (${eventTypes}::text[])`)
+    .where('deleted_at', 'is', null)
+    .execute();
+  return new Set(rows.map(({ event_type }) => event_type));
 }
 
 /** Whether anybody waits for messages of this template. Uses the index notification_subscriptions_template. */

@@ -107,6 +107,7 @@ test('the resources that nobody else could see were there all the time', async (
   const paths: Partial<Record<Kind, string>> = {
     agent: 'agents',
     execution: 'executions',
+    conversation: 'conversations',
     workflow: 'workflows',
     instance: 'instances',
     rule: 'validation-rules',

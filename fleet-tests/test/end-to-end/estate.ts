@@ -8,6 +8,7 @@ export type Estate = Readonly<Record<Kind, string>>;
 export type Kind =
   | 'agent'
   | 'execution'
+  | 'conversation'
   | 'workflow'
   | 'instance'
   | 'rule'
@@ -46,6 +47,8 @@ export async function buildEstate(
   const agent = await post('/v1/agents', agentOf(`agent-${mark}`));
   const execution = await post(`/v1/agents/${agent.id}:execute`, { prompt: 'Say hello.' });
   expect(execution.status).toBe('EXECUTION_STATUS_COMPLETED');
+  const conversation = await post('/v1/conversations', { agentId: agent.id, title: `talk-${mark}` });
+  await post(`/v1/conversations/${conversation.id}:send`, { content: 'Say hello.' });
   const workflow = await post('/v1/workflows', { name: 'W', slug: `workflow-${mark}`, definition: tinyDefinition });
   await post(`/v1/workflows/${workflow.id}:activate`, {});
   const instance = await post(`/v1/workflows/${workflow.id}:start`, { input: {} });
@@ -93,6 +96,7 @@ export async function buildEstate(
   return {
     agent: agent.id,
     execution: execution.id,
+    conversation: conversation.id,
     workflow: workflow.id,
     instance: instance.id,
     rule: rule.id,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type DescMethod, getOption, type JsonObject } from '@bufbuild/protobuf';
+import { type DescMethod, getOption, type JsonObject, ScalarType } from '@bufbuild/protobuf';
 import { http } from '@flotilla/contracts/http';
 import type { Estate, Kind } from './estate.ts';
 
@@ -7,6 +7,7 @@ import type { Estate, Kind } from './estate.ts';
 const kindOfService: Readonly<Record<string, Kind>> = {
   AgentService: 'agent',
   ExecutionService: 'execution',
+  ConversationService: 'conversation',
   WorkflowService: 'workflow',
   InstanceService: 'instance',
   RuleService: 'rule',
@@ -25,6 +26,7 @@ const kindOfService: Readonly<Record<string, Kind>> = {
 const referable: readonly Kind[] = [
   'agent',
   'execution',
+  'conversation',
   'workflow',
   'instance',
   'rule',
@@ -39,6 +41,10 @@ const filling: Readonly<Record<string, (estate: Estate) => JsonObject>> = {
   GetAgentVersion: () => ({ version: 1 }),
   DiffAgentVersions: () => ({ fromVersion: 1, toVersion: 1 }),
   RollBackAgent: () => ({ version: 1 }),
+  SendMessage: () => ({ content: 'Say hello.' }),
+  StreamMessage: () => ({ content: 'Say hello.' }),
+  BranchConversation: () => ({ seq: 1 }),
+  UpdateConversation: () => ({ title: 'Taken over' }),
   SplitAgent: () => ({ arms: [{ version: 1, weight: 1 }] }),
   UpdateAgent: () => ({ name: 'Taken over' }),
   UpdateWorkflow: () => ({ name: 'Taken over' }),
@@ -82,8 +88,9 @@ export function restCall(
   if (pattern.case === undefined || pattern.case === 'custom') return undefined;
   const rest = { ...request };
   const path = pattern.value.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const jsonName = method.input.fields.find((field) => field.name === name)?.jsonName ?? '';
-    const value = rest[jsonName] ?? randomUUID();
+    const field = method.input.fields.find((one) => one.name === name);
+    const jsonName = field?.jsonName ?? '';
+    const value = rest[jsonName] ?? (field?.scalar === ScalarType.STRING ? randomUUID() : 1);
     delete rest[jsonName];
     return String(value);
   });

@@ -24,6 +24,8 @@ export interface ExecutionsConfig {
   readonly sweepEveryMs: number;
   readonly keepUpdatesMs: number;
   readonly keepDays: number;
+  readonly keepMessagesDays: number;
+  readonly purgeAfterDays: number;
   readonly lookEveryMs: number;
   readonly gatherMs: number;
 }
@@ -106,6 +108,16 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       description: 'How long executions and the ledger are kept; they are dropped by whole months.',
       default: 400,
       min: 31,
+    }),
+    keepMessagesDays: read.integer('LLM_AGENT_KEEP_MESSAGES_DAYS', {
+      description: 'How long messages of conversations are kept; they are dropped by whole months.',
+      default: 400,
+      min: 31,
+    }),
+    purgeAfterDays: read.integer('LLM_AGENT_PURGE_CONVERSATIONS_AFTER_DAYS', {
+      description: 'When the texts of a removed conversation, and of its executions, are purged.',
+      default: 30,
+      min: 0,
     }),
     lookEveryMs: read.integer('LLM_AGENT_LOOK_EVERY_MS', {
       description: 'How often a follower looks for news of an execution on another replica.',

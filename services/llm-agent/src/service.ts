@@ -1,17 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { AgentService, AgentVersionService, ExecutionService, PriceService } from '@flotilla/contracts/agent';
+import {
+  AgentService,
+  AgentVersionService,
+  ConversationService,
+  ExecutionService,
+  PriceService,
+} from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { newId } from '@flotilla/postgres';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
-import { createExecutor } from './execution/executor.ts';
+import { createConversing } from './execution/conversing.ts';
+import { createExecutor, type ExecutorOptions } from './execution/executor.ts';
 import { createRetention } from './execution/retention.ts';
 import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
 import { agentVersions } from './grpc/agent-versions.ts';
 import { agents } from './grpc/agents.ts';
+import { conversations } from './grpc/conversations.ts';
 import { executions } from './grpc/executions.ts';
 import { prices } from './grpc/prices.ts';
 import { createMeters } from './metrics.ts';
@@ -36,7 +44,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };
   const runs = createRuns({ db, lease, heartbeatMs: limits.heartbeatMs, maxRuns: limits.max, log });
   const meters = createMeters(kit.metrics, () => runs.count);
-  const executor = createExecutor({
+  const executing: ExecutorOptions = {
     db,
     runs,
     meters,
@@ -49,7 +57,9 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     gather: { ms: limits.gatherMs, characters: 256 },
     lookEveryMs: limits.lookEveryMs,
     start: { lease, now, newId, defaultTimeoutMs: limits.timeoutMs, defaultMaxAttempts: limits.maxAttempts },
-  });
+  };
+  const executor = createExecutor(executing);
+  const conversing = createConversing(executing, executor);
   const sweep = createSweep({
     db,
     everyMs: limits.sweepEveryMs,
@@ -58,7 +68,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     now,
   });
-  const retention = createRetention({ db, keepDays: limits.keepDays, log, now });
+  const { keepDays, keepMessagesDays, purgeAfterDays } = limits;
+  const retention = createRetention({ db, keepExecutionsDays: keepDays, keepMessagesDays, purgeAfterDays, log, now });
   const components: Component[] = [
     { name: 'retention', phase: 'work', start: () => retention.start(), stop: () => retention.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
@@ -72,6 +83,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(AgentVersionService, agentVersions(db, keeping)),
       implement(ExecutionService, executions(db, executor)),
       implement(PriceService, prices(db, keeping)),
+      implement(ConversationService, conversations(db, { now, newId }, conversing)),
     ],
     components,
   });

@@ -4,6 +4,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import {
   AgentService,
   AgentVersionService,
+  ConversationService,
   type Execution,
   ExecutionService,
   PriceService,
@@ -33,6 +34,7 @@ export interface Clients {
   readonly versions: GrpcClient<typeof AgentVersionService>;
   readonly executions: GrpcClient<typeof ExecutionService>;
   readonly prices: GrpcClient<typeof PriceService>;
+  readonly conversations: GrpcClient<typeof ConversationService>;
 }
 
 /** What the service stands on. */
@@ -123,12 +125,15 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     const versions = createGrpcClient(AgentVersionService, options);
     const executions = createGrpcClient(ExecutionService, options);
     const prices = createGrpcClient(PriceService, options);
+    const conversations = createGrpcClient(ConversationService, options);
     return {
       agents,
       versions,
       executions,
       prices,
+      conversations,
       close() {
+        conversations.close();
         agents.close();
         versions.close();
         executions.close();

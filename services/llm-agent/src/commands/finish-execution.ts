@@ -7,6 +7,7 @@ import type { Schema } from '../db/schema.ts';
 import { type ExecutionNews, insertNews } from '../db/update-repository.ts';
 import { type Ending, type Execution, finish } from '../domain/execution.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
+import { holdTurn } from './conclude-turn.ts';
 
 export interface Finish {
   /** As it was when it was last written. */
@@ -27,12 +28,14 @@ export async function finishExecution(
   tx: Tx<Schema>,
   { execution, owner, ending, spent, settlement, news, lastCursor }: Finish,
 ): Promise<StoredExecution | undefined> {
+  const turn = await holdTurn(tx, execution);
   const at = now();
   const finished = finish(execution, ending, spent, at);
   const cursor = lastCursor + 1;
   if (!(await updateFinished(tx, finished, { owner, lastCursor: cursor }))) return undefined;
   if (settlement) settleAttempt(tx, { executionId: execution.id, attempt: spent.attempts }, settlement, at);
   insertNews(tx, execution.id, [...news, { cursor, kind: 'finished' }]);
+  await turn.conclude(finished);
   await appendEvent(tx, {
     schema: ExecutionFinishedSchema,
     message: { execution: toExecutionSummary(finished) },

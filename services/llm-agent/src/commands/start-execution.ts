@@ -8,6 +8,7 @@ import type { Schema } from '../db/schema.ts';
 import { insertNews } from '../db/update-repository.ts';
 import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.ts';
 import type { Execution } from '../domain/execution.ts';
+import type { Said } from '../domain/message.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
 import type { Price } from '../domain/price.ts';
 import { versionOf } from '../domain/split.ts';
@@ -27,6 +28,8 @@ export interface Task {
   readonly scope: TransactionScope;
   readonly execution: Execution;
   readonly content: AgentContent;
+  /** What the model is told before the prompt. */
+  readonly context: readonly Said[];
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
   /** Of the first call; known once the transaction is through. */
@@ -35,11 +38,21 @@ export interface Task {
   readonly cursor: number;
 }
 
+export interface StartWish {
+  readonly agentId: string;
+  readonly agentVersion: number;
+  readonly prompt: string;
+  readonly splitKey: string;
+  /** Of a turn: the conversation, and the window of it that goes along. */
+  readonly conversationId?: string;
+  readonly context?: readonly Said[];
+}
+
 /** Writes the execution, its first line of the ledger and its first news, in one transaction: then the provider may be asked. */
 export async function startExecution(
   { lease, defaultTimeoutMs, defaultMaxAttempts, now, newId }: ExecutionStart,
   tx: Tx<Schema>,
-  wish: { agentId: string; agentVersion: number; prompt: string; splitKey: string },
+  wish: StartWish,
 ): Promise<Task> {
   const agent = await findAgent(tx, wish.agentId);
   if (agent === undefined) throw agentNotFound();
@@ -59,6 +72,7 @@ export async function startExecution(
     contentHash: contentHash(content),
     splitId: split?.id,
     status: 'running',
+    conversationId: wish.conversationId,
     prompt: wish.prompt,
     response: '',
     output: undefined,
@@ -74,7 +88,8 @@ export async function startExecution(
     startedAt: at,
     completedAt: undefined,
   };
-  insertExecution(tx, execution, { lease, deadlineAt });
+  const { context = [] } = wish;
+  insertExecution(tx, execution, { lease, deadlineAt, context });
   const { provider, model } = content;
   const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
   const price = openAttempt(tx, first);
@@ -85,5 +100,5 @@ export async function startExecution(
     id: execution.id,
   });
   const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
-  return { scope: tx.scope, execution, content, deadlineAt, maxAttempts, price, cursor: 1 };
+  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, price, cursor: 1 };
 }

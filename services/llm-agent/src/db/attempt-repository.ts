@@ -121,3 +121,15 @@ function toPrice(row: PriceRow): Price | undefined {
     outputUsdMicros: output_usd_micros,
   };
 }
+
+/** The model that was asked last; empty when none was. */
+export async function lastModelOf(tx: ReadTx<Schema>, executionId: string): Promise<string> {
+  const row = await tx
+    .selectFrom('provider_attempts')
+    .select('model')
+    .where('execution_id', '=', executionId)
+    .orderBy('attempt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.model ?? '';
+}

@@ -1,5 +1,6 @@
 import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { Execution } from '../domain/execution.ts';
+import type { Said } from '../domain/message.ts';
 import type { JsonValue } from '../domain/output-schema.ts';
 import type { Schema } from './schema.ts';
 
@@ -9,6 +10,7 @@ const columns = [
   'agent_version',
   'content_hash',
   'split_id',
+  'conversation_id',
   'status',
   'prompt',
   'response',
@@ -38,7 +40,7 @@ export type StoredExecution = Execution & { readonly lastCursor: number };
 export function insertExecution(
   tx: Tx<Schema>,
   execution: Execution,
-  { lease, deadlineAt }: { lease: Lease; deadlineAt: Date },
+  { lease, deadlineAt, context }: { lease: Lease; deadlineAt: Date; context: readonly Said[] },
 ): void {
   const insert = tx.insertInto('executions').values({
     id: execution.id,
@@ -47,6 +49,8 @@ export function insertExecution(
     agent_version: execution.agentVersion,
     content_hash: execution.contentHash,
     split_id: execution.splitId ?? null,
+    conversation_id: execution.conversationId ?? null,
+    context: context.length === 0 ? null : JSON.stringify(context),
     status: execution.status,
     prompt: execution.prompt,
     attempts: execution.attempts,
@@ -215,6 +219,7 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
     agentVersion: row.agent_version,
     contentHash: row.content_hash,
     splitId: row.split_id ?? undefined,
+    conversationId: row.conversation_id ?? undefined,
     status: row.status,
     prompt: row.prompt,
     response: row.response,

@@ -13,3 +13,23 @@ export async function maintainExecutions(
     select maintain_executions(${now}, make_interval(days => ${keepDays})) as dropped`.execute(tx);
   return rows.map(({ dropped }) => dropped);
 }
+
+/** The same for the messages of conversations. */
+export async function maintainMessages(
+  tx: Tx<Schema>,
+  { now, keepDays }: { now: Date; keepDays: number },
+): Promise<readonly string[]> {
+  const { rows } = await sql<{ dropped: string }>`
+    select maintain_messages(${now}, make_interval(days => ${keepDays})) as dropped`.execute(tx);
+  return rows.map(({ dropped }) => dropped);
+}
+
+/** Over all tenants: takes the texts of conversations that were removed `keepDays` ago; answers how many. */
+export async function purgeConversations(
+  tx: Tx<Schema>,
+  { now, keepDays, limit }: { now: Date; keepDays: number; limit: number },
+): Promise<number> {
+  const { rows } = await sql<{ purged: bigint }>`
+    select purge_conversations(${now}, make_interval(days => ${keepDays}), ${limit}) as purged`.execute(tx);
+  return Number(rows[0]?.purged ?? 0n);
+}

@@ -1,5 +1,5 @@
 // Generated from the migrated database by the generate script. Do not edit.
-import type { Generated, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
+import type { Generated, GeneratedAlways, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
 
 export interface AgentVersions {
   id: string;
@@ -43,6 +43,37 @@ export interface Agents {
   split: Json | null;
 }
 
+export interface ConversationQueue {
+  place: GeneratedAlways<Int8>;
+  tenant_id: string;
+  conversation_id: string;
+  ticket: string;
+  expires_at: Timestamp;
+}
+
+export interface Conversations {
+  id: string;
+  tenant_id: string;
+  agent_id: string;
+  title: Generated<string>;
+  window: Json;
+  busy_policy: 'reject' | 'enqueue' | 'interrupt' | 'roll_back';
+  message_count: Generated<number>;
+  running_execution_id: string | null;
+  interruption: 'interrupt' | 'roll_back' | null;
+  summary: Generated<string>;
+  summary_seq: Generated<number>;
+  branched_from_id: string | null;
+  branched_from_seq: Generated<number>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  purged_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
 export interface ExecutionUpdates {
   tenant_id: string;
   execution_id: string;
@@ -84,6 +115,26 @@ export interface Executions {
   event_seq: Generated<Int8>;
   content_hash: Generated<string>;
   split_id: string | null;
+  conversation_id: string | null;
+  context: Json | null;
+}
+
+export interface Messages {
+  id: string;
+  tenant_id: string;
+  conversation_id: string;
+  seq: number;
+  role: 'user' | 'assistant' | 'tool';
+  content: string;
+  tool_calls: Generated<Json>;
+  tool_call_id: Generated<string>;
+  execution_id: string | null;
+  interrupted: Generated<boolean>;
+  prompt_tokens: Generated<number>;
+  completion_tokens: Generated<number>;
+  model: Generated<string>;
+  latency_ms: number | null;
+  created_at: Generated<Timestamp>;
 }
 
 export interface ModelPrices {
@@ -128,8 +179,11 @@ export interface ProviderAttempts {
 export interface Schema {
   agent_versions: AgentVersions;
   agents: Agents;
+  conversation_queue: ConversationQueue;
+  conversations: Conversations;
   execution_updates: ExecutionUpdates;
   executions: Executions;
+  messages: Messages;
   model_prices: ModelPrices;
   provider_attempts: ProviderAttempts;
 }

@@ -56,3 +56,14 @@ export async function forgetNews(
     select forget_execution_updates(${keepMs} * interval '1 millisecond', ${limit}) as forgotten`.execute(tx);
   return Number(rows[0]?.forgotten ?? 0n);
 }
+
+/** What followers were told since the answer last began. */
+export async function textSaidIn(tx: ReadTx<Schema>, executionId: string): Promise<string> {
+  const { rows } = await sql<{ said: string | null }>`
+    select string_agg(text, '' order by cursor) as said from execution_updates
+    where execution_id = ${executionId} and kind = 'text' and cursor > coalesce((
+      select max(cursor) from execution_updates where execution_id = ${executionId} and kind = 'restarted'), 0)`.execute(
+    tx,
+  );
+  return rows[0]?.said ?? '';
+}

@@ -15,6 +15,8 @@ export interface Execution {
   /** The split that chose the version. */
   readonly splitId: string | undefined;
   readonly status: ExecutionStatus;
+  /** The conversation whose turn it is. */
+  readonly conversationId: string | undefined;
   readonly prompt: string;
   readonly response: string;
   readonly output: JsonValue | undefined;

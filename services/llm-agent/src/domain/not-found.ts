@@ -10,3 +10,6 @@ export const splitNotFound = (): AppError =>
 
 export const executionNotFound = (): AppError =>
   new AppError('not_found', 'EXECUTION_NOT_FOUND', 'There is no such execution.');
+
+export const conversationNotFound = (): AppError =>
+  new AppError('not_found', 'CONVERSATION_NOT_FOUND', 'There is no such conversation.');

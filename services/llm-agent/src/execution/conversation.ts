@@ -1,11 +1,12 @@
 import type { AgentContent } from '../domain/agent.ts';
-import type { ModelCall } from '../providers/model-provider.ts';
+import type { Said } from '../domain/message.ts';
+import type { Message, ModelCall } from '../providers/model-provider.ts';
 
 /** A wrong answer is shown to the model up to this length. */
 const shownCharacters = 8_000;
 
 /** What is asked first. */
-export function firstCall(content: AgentContent, prompt: string): ModelCall {
+export function firstCall(content: AgentContent, context: readonly Said[], prompt: string): ModelCall {
   const { model, parameters, outputSchema, systemPrompt } = content;
   return {
     model,
@@ -13,9 +14,14 @@ export function firstCall(content: AgentContent, prompt: string): ModelCall {
     outputSchema,
     messages: [
       { role: 'system', content: systemPrompt },
+      ...context.flatMap(toMessage),
       { role: 'user', content: prompt },
     ],
   };
+}
+
+function toMessage({ role, content }: Said): Message[] {
+  return role === 'tool' ? [] : [{ role, content }];
 }
 
 /** Asks again, with what was wrong with the answer. */

@@ -1,7 +1,9 @@
 import type { Call, IdempotencyScope } from '@flotilla/grpc';
+import type { Tx } from '@flotilla/postgres';
 import { requestCancel } from '../commands/request-cancel.ts';
 import { type ExecutionStart, startExecution, type Task } from '../commands/start-execution.ts';
 import { findExecution, type StoredExecution } from '../db/execution-repository.ts';
+import type { Schema } from '../db/schema.ts';
 import { type Execution, isFinished } from '../domain/execution.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import { type FollowedNews, type Following, followExecution } from './follow-execution.ts';
@@ -23,10 +25,25 @@ export interface Executor {
    */
   execute(call: Call, wish: ExecutionWish): Promise<Execution>;
   stream(call: Call, wish: ExecutionWish & { cancelOnDisconnect: boolean }): AsyncIterable<FollowedNews>;
+  /** Begins an execution that `beginning` writes down; with a key, the first caller does and the others learn its id. */
+  begin(call: Call, beginning: Beginning): Promise<Begun>;
+  /** Waits for its end, as `execute` does. */
+  wait(call: Call, begun: Begun): Promise<Execution>;
+  /** Its news from the beginning, as `stream` has them. */
+  watch(call: Call, id: string, options: { cancelOnDisconnect: boolean }): AsyncIterable<FollowedNews>;
   follow(call: Call, from: { id: string; after: number }): AsyncIterable<FollowedNews>;
   /** Asks the process that runs it to stop, and waits for the end. */
   cancel(call: Call, id: string): Promise<Execution>;
 }
+
+/** An execution that was begun, and its run where this call began it. */
+export interface Begun {
+  readonly id: string;
+  readonly run?: Promise<StoredExecution | undefined>;
+}
+
+/** Writes an execution down. Runs again when its transaction lost a conflict. */
+export type Beginning = (tx: Tx<Schema>) => Promise<Task>;
 
 export interface ExecutorOptions extends Executing, Following {
   readonly start: ExecutionStart;
@@ -35,15 +52,11 @@ export interface ExecutorOptions extends Executing, Following {
 export function createExecutor(options: ExecutorOptions): Executor {
   const { db, runs, start } = options;
 
-  /** Begins the execution; with a key, the first caller does and runs it, and the others learn its id. */
-  async function begin(
-    call: Call,
-    wish: ExecutionWish,
-  ): Promise<{ id: string; run?: Promise<StoredExecution | undefined> }> {
+  async function begin(call: Call, beginning: Beginning): Promise<Begun> {
     runs.admit();
     let task: Task | undefined;
     const id = await db.write(withIdAsReply(call), async (tx) => {
-      task = await startExecution(start, tx, wish);
+      task = await beginning(tx);
       return task.execution.id;
     });
     if (task?.execution.id !== id) return { id };
@@ -62,32 +75,41 @@ export function createExecutor(options: ExecutorOptions): Executor {
     throw executionNotFound();
   }
 
-  return {
-    async execute(call, wish) {
-      const { id, run } = await begin(call, wish);
-      const abandon = () => {
-        if (call.idempotency === undefined) runs.stop(id, 'caller gone');
-      };
-      call.signal.addEventListener('abort', abandon, { once: true });
-      try {
-        if (call.signal.aborted) abandon();
-        return (await run) ?? (await end(call, id));
-      } finally {
-        call.signal.removeEventListener('abort', abandon);
+  async function wait(call: Call, { id, run }: Begun): Promise<Execution> {
+    const abandon = () => {
+      if (call.idempotency === undefined) runs.stop(id, 'caller gone');
+    };
+    call.signal.addEventListener('abort', abandon, { once: true });
+    try {
+      if (call.signal.aborted) abandon();
+      return (await run) ?? (await end(call, id));
+    } finally {
+      call.signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  async function* watch(call: Call, id: string, { cancelOnDisconnect }: { cancelOnDisconnect: boolean }) {
+    let finished = false;
+    try {
+      for await (const news of followExecution(options, call, { id, after: 0 })) {
+        finished = news.kind === 'finished';
+        yield news;
       }
-    },
+    } finally {
+      if (!finished && cancelOnDisconnect) runs.stop(id, 'caller gone');
+    }
+  }
+
+  return {
+    begin,
+    wait,
+    watch,
+
+    execute: async (call, wish) => wait(call, await begin(call, (tx) => startExecution(start, tx, wish))),
 
     async *stream(call, wish) {
-      const { id } = await begin(call, wish);
-      let finished = false;
-      try {
-        for await (const news of followExecution(options, call, { id, after: 0 })) {
-          finished = news.kind === 'finished';
-          yield news;
-        }
-      } finally {
-        if (!finished && wish.cancelOnDisconnect) runs.stop(id, 'caller gone');
-      }
+      const { id } = await begin(call, (tx) => startExecution(start, tx, wish));
+      yield* watch(call, id, wish);
     },
 
     follow: (call, from) => followExecution(options, call, from),

@@ -69,8 +69,8 @@ async function attemptUntilDone(
   journal: RunJournal,
   { signal, stopOf }: { signal: AbortSignal; stopOf: () => Verdict },
 ): Promise<StoredExecution> {
-  const { content, execution, deadlineAt, maxAttempts } = task;
-  let call = firstCall(content, execution.prompt);
+  const { content, context, execution, deadlineAt, maxAttempts } = task;
+  let call = firstCall(content, context, execution.prompt);
   let repaired = false;
   let price = await task.price;
   for (let attempt = 1; ; attempt += 1) {

@@ -6,13 +6,11 @@ import { findExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { FollowedNews } from '../execution/follow-execution.ts';
 import {
-  asStarted,
   toAttemptMessage,
   toExecutionMessage,
   toExecutionStatus,
-  toExecutionUpdate,
+  toFollowedUpdate,
 } from '../messages/execution-message.ts';
 import { listExecutions } from '../queries/list-executions.ts';
 
@@ -21,12 +19,12 @@ export function executions(db: Database<Schema>, executor: Executor): ServiceImp
     executeAgent: async (request, call) => toExecutionMessage(await executor.execute(call, request)),
 
     async *streamAgent(request, call) {
-      for await (const news of executor.stream(call, request)) yield toUpdate(news);
+      for await (const news of executor.stream(call, request)) yield toFollowedUpdate(news);
     },
 
     async *watchExecution(request, call) {
       for await (const news of executor.follow(call, { id: request.id, after: Number(request.after) })) {
-        yield toUpdate(news);
+        yield toFollowedUpdate(news);
       }
     },
 
@@ -53,22 +51,4 @@ export function executions(db: Database<Schema>, executor: Executor): ServiceImp
         return { attempts: (await listAttempts(tx, request.executionId)).map(toAttemptMessage) };
       }),
   };
-}
-
-function toUpdate(news: FollowedNews) {
-  switch (news.kind) {
-    case 'text':
-      return toExecutionUpdate(news.cursor, { case: 'textDelta', value: news.text });
-    case 'restarted': {
-      const { attempt, reason } = news;
-      return toExecutionUpdate(news.cursor, { case: 'restarted', value: { attempt, reason } });
-    }
-    case 'started':
-      return toExecutionUpdate(news.cursor, {
-        case: 'execution',
-        value: toExecutionMessage(asStarted(news.execution)),
-      });
-    case 'finished':
-      return toExecutionUpdate(news.cursor, { case: 'execution', value: toExecutionMessage(news.execution) });
-  }
 }

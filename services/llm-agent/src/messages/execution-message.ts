@@ -9,6 +9,7 @@ import {
   ProviderAttemptStatus,
 } from '@flotilla/contracts/agent';
 import type { Execution, ExecutionStatus, ProviderAttempt } from '../domain/execution.ts';
+import type { FollowedNews } from '../execution/follow-execution.ts';
 
 const statusMessages: Record<ExecutionStatus, ExecutionStatusMessage> = {
   pending: ExecutionStatusMessage.PENDING,
@@ -33,6 +34,7 @@ export function toExecutionMessage(execution: Execution): MessageInitShape<typeo
     agentVersion: execution.agentVersion,
     contentHash: execution.contentHash,
     splitId: execution.splitId ?? '',
+    conversationId: execution.conversationId ?? '',
     status: statusMessages[execution.status],
     prompt: execution.prompt,
     response: execution.response,
@@ -68,7 +70,7 @@ export function toExecutionSummary(execution: Execution): MessageInitShape<typeo
 }
 
 /** As it was when it began, however it stands now: a stream that is played again must not seem to be at its end. */
-export function asStarted(execution: Execution): Execution {
+function asStarted(execution: Execution): Execution {
   return {
     ...execution,
     status: 'running',
@@ -85,11 +87,30 @@ export function asStarted(execution: Execution): Execution {
   };
 }
 
-export function toExecutionUpdate(
+function toExecutionUpdate(
   cursor: number,
   update: NonNullable<MessageInitShape<typeof ExecutionUpdateSchema>['update']>,
 ): MessageInitShape<typeof ExecutionUpdateSchema> {
   return { cursor: BigInt(cursor), update };
+}
+
+/** What a follower is told. */
+export function toFollowedUpdate(news: FollowedNews) {
+  switch (news.kind) {
+    case 'text':
+      return toExecutionUpdate(news.cursor, { case: 'textDelta', value: news.text });
+    case 'restarted': {
+      const { attempt, reason } = news;
+      return toExecutionUpdate(news.cursor, { case: 'restarted', value: { attempt, reason } });
+    }
+    case 'started':
+      return toExecutionUpdate(news.cursor, {
+        case: 'execution',
+        value: toExecutionMessage(asStarted(news.execution)),
+      });
+    case 'finished':
+      return toExecutionUpdate(news.cursor, { case: 'execution', value: toExecutionMessage(news.execution) });
+  }
 }
 
 export function toAttemptMessage(attempt: ProviderAttempt): MessageInitShape<typeof ProviderAttemptSchema> {
@@ -112,6 +133,10 @@ export function toAttemptMessage(attempt: ProviderAttempt): MessageInitShape<typ
     ...(attempt.price && { price: attempt.price }),
     ...(attempt.completedAt === undefined ? {} : { completeTime: timestampFromDate(attempt.completedAt) }),
   };
+}
+
+export function toExecutionStatusMessage(status: ExecutionStatus): ExecutionStatusMessage {
+  return statusMessages[status];
 }
 
 /** Undefined for "unspecified". */

@@ -8,6 +8,8 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Agent } from "./agents_pb.ts";
 import { file_flotilla_agent_v1_agents } from "./agents_pb.ts";
+import type { Conversation } from "./conversations_pb.ts";
+import { file_flotilla_agent_v1_conversations } from "./conversations_pb.ts";
 import type { ExecutionStatus } from "./executions_pb.ts";
 import { file_flotilla_agent_v1_executions } from "./executions_pb.ts";
 import { file_flotilla_options_v1_options } from "../../options/v1/options_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/events.proto.
  */
 export const file_flotilla_agent_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9ldmVudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIkMKDEFnZW50Q3JlYXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIkMKDEFnZW50VXBkYXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIkMKDEFnZW50RGVsZXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIloKEEV4ZWN1dGlvblN0YXJ0ZWQSNgoJZXhlY3V0aW9uGAEgASgLMiMuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3VtbWFyeToOsrYYCmV4ZWN1dGlvbnMiWwoRRXhlY3V0aW9uRmluaXNoZWQSNgoJZXhlY3V0aW9uGAEgASgLMiMuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3VtbWFyeToOsrYYCmV4ZWN1dGlvbnMi+QEKEEV4ZWN1dGlvblN1bW1hcnkSCgoCaWQYASABKAkSEAoIYWdlbnRfaWQYAiABKAkSFQoNYWdlbnRfdmVyc2lvbhgDIAEoBRIyCgZzdGF0dXMYBCABKA4yIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25TdGF0dXMSFAoMdG90YWxfdG9rZW5zGAUgASgFEioKB2xhdGVuY3kYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoIY29zdF91c2QYByABKAkSFAoMZXJyb3JfcmVhc29uGAggASgJEhIKCmNyZWF0ZWRfYnkYCSABKAliBnByb3RvMw", [file_flotilla_agent_v1_agents, file_flotilla_agent_v1_executions, file_flotilla_options_v1_options, file_google_protobuf_duration]);
+  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9ldmVudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIkMKDEFnZW50Q3JlYXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIkMKDEFnZW50VXBkYXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIkMKDEFnZW50RGVsZXRlZBInCgVhZ2VudBgBIAEoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50OgqythgGYWdlbnRzIloKEEV4ZWN1dGlvblN0YXJ0ZWQSNgoJZXhlY3V0aW9uGAEgASgLMiMuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3VtbWFyeToOsrYYCmV4ZWN1dGlvbnMiWwoRRXhlY3V0aW9uRmluaXNoZWQSNgoJZXhlY3V0aW9uGAEgASgLMiMuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3VtbWFyeToOsrYYCmV4ZWN1dGlvbnMiXwoTQ29udmVyc2F0aW9uQ3JlYXRlZBI1Cgxjb252ZXJzYXRpb24YASABKAsyHy5mbG90aWxsYS5hZ2VudC52MS5Db252ZXJzYXRpb246EbK2GA1jb252ZXJzYXRpb25zIl8KE0NvbnZlcnNhdGlvblVwZGF0ZWQSNQoMY29udmVyc2F0aW9uGAEgASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQ29udmVyc2F0aW9uOhGythgNY29udmVyc2F0aW9ucyJfChNDb252ZXJzYXRpb25EZWxldGVkEjUKDGNvbnZlcnNhdGlvbhgBIAEoCzIfLmZsb3RpbGxhLmFnZW50LnYxLkNvbnZlcnNhdGlvbjoRsrYYDWNvbnZlcnNhdGlvbnMiywEKFUNvbnZlcnNhdGlvblR1cm5FbmRlZBIXCg9jb252ZXJzYXRpb25faWQYASABKAkSEAoIYWdlbnRfaWQYAiABKAkSFAoMZXhlY3V0aW9uX2lkGAMgASgJEjIKBnN0YXR1cxgEIAEoDjIiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblN0YXR1cxIVCg1tZXNzYWdlX2NvdW50GAUgASgFEhMKC3JvbGxlZF9iYWNrGAYgASgIOhGythgNY29udmVyc2F0aW9ucyL5AQoQRXhlY3V0aW9uU3VtbWFyeRIKCgJpZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAMgASgFEjIKBnN0YXR1cxgEIAEoDjIiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblN0YXR1cxIUCgx0b3RhbF90b2tlbnMYBSABKAUSKgoHbGF0ZW5jeRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghjb3N0X3VzZBgHIAEoCRIUCgxlcnJvcl9yZWFzb24YCCABKAkSEgoKY3JlYXRlZF9ieRgJIAEoCWIGcHJvdG8z", [file_flotilla_agent_v1_agents, file_flotilla_agent_v1_conversations, file_flotilla_agent_v1_executions, file_flotilla_options_v1_options, file_google_protobuf_duration]);
 
 /**
  * An agent exists.
@@ -117,6 +119,111 @@ export const ExecutionFinishedSchema: GenMessage<ExecutionFinished> = /*@__PURE_
   messageDesc(file_flotilla_agent_v1_events, 4);
 
 /**
+ * A conversation began, by itself or as a branch.
+ *
+ * @generated from message flotilla.agent.v1.ConversationCreated
+ */
+export type ConversationCreated = Message<"flotilla.agent.v1.ConversationCreated"> & {
+  /**
+   * @generated from field: flotilla.agent.v1.Conversation conversation = 1;
+   */
+  conversation?: Conversation | undefined;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ConversationCreated.
+ * Use `create(ConversationCreatedSchema)` to create a new message.
+ */
+export const ConversationCreatedSchema: GenMessage<ConversationCreated> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_events, 5);
+
+/**
+ * A conversation's title or policies were changed.
+ *
+ * @generated from message flotilla.agent.v1.ConversationUpdated
+ */
+export type ConversationUpdated = Message<"flotilla.agent.v1.ConversationUpdated"> & {
+  /**
+   * @generated from field: flotilla.agent.v1.Conversation conversation = 1;
+   */
+  conversation?: Conversation | undefined;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ConversationUpdated.
+ * Use `create(ConversationUpdatedSchema)` to create a new message.
+ */
+export const ConversationUpdatedSchema: GenMessage<ConversationUpdated> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_events, 6);
+
+/**
+ * A conversation was removed; its texts are purged later.
+ *
+ * @generated from message flotilla.agent.v1.ConversationDeleted
+ */
+export type ConversationDeleted = Message<"flotilla.agent.v1.ConversationDeleted"> & {
+  /**
+   * @generated from field: flotilla.agent.v1.Conversation conversation = 1;
+   */
+  conversation?: Conversation | undefined;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ConversationDeleted.
+ * Use `create(ConversationDeletedSchema)` to create a new message.
+ */
+export const ConversationDeletedSchema: GenMessage<ConversationDeleted> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_events, 7);
+
+/**
+ * A turn ended: these messages are in the conversation now.
+ *
+ * @generated from message flotilla.agent.v1.ConversationTurnEnded
+ */
+export type ConversationTurnEnded = Message<"flotilla.agent.v1.ConversationTurnEnded"> & {
+  /**
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * @generated from field: string agent_id = 2;
+   */
+  agentId: string;
+
+  /**
+   * @generated from field: string execution_id = 3;
+   */
+  executionId: string;
+
+  /**
+   * @generated from field: flotilla.agent.v1.ExecutionStatus status = 4;
+   */
+  status: ExecutionStatus;
+
+  /**
+   * How many messages the conversation has.
+   *
+   * @generated from field: int32 message_count = 5;
+   */
+  messageCount: number;
+
+  /**
+   * Whether the turn was taken back: its messages are gone.
+   *
+   * @generated from field: bool rolled_back = 6;
+   */
+  rolledBack: boolean;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ConversationTurnEnded.
+ * Use `create(ConversationTurnEndedSchema)` to create a new message.
+ */
+export const ConversationTurnEndedSchema: GenMessage<ConversationTurnEnded> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_events, 8);
+
+/**
  * An execution without its texts, which may be personal or large.
  *
  * @generated from message flotilla.agent.v1.ExecutionSummary
@@ -173,5 +280,5 @@ export type ExecutionSummary = Message<"flotilla.agent.v1.ExecutionSummary"> & {
  * Use `create(ExecutionSummarySchema)` to create a new message.
  */
 export const ExecutionSummarySchema: GenMessage<ExecutionSummary> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_events, 5);
+  messageDesc(file_flotilla_agent_v1_events, 9);
 

@@ -106,6 +106,7 @@ function serverContainer(
           ...['server', 'start-dev', '--ip', '0.0.0.0', '--port', '7233', '--headless', '--log-level', 'warn'],
           ...['--db-filename', '/state/temporal.db'],
           ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
+          ...['--dynamic-config-value', 'matching.enableFairness=true'],
         ],
         healthcheck: check(['CMD', 'temporal', 'operator', 'cluster', 'health', '--address', '127.0.0.1:7233']),
       };

@@ -32,6 +32,8 @@ export const temporal: ServerDefinition = {
       '--sqlite-pragma',
       'synchronous=NORMAL',
     ],
+    // Runs of tenants take turns where more tasks wait than workers take.
+    ...['--dynamic-config-value', 'matching.enableFairness=true'],
     ...Object.entries(settings).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]),
   ],
 

@@ -19,6 +19,18 @@ export interface TemporalClientOptions {
   readonly deadlineMs?: number;
 }
 
+/** A workflow, by the name of its function. */
+export interface WorkflowToStart {
+  readonly type: string;
+  readonly id: string;
+  readonly taskQueue: string;
+  readonly args: readonly unknown[];
+  /** Begins only then, unless it is signalled before. */
+  readonly afterMs?: number;
+  /** Tasks of different keys take turns where more wait than are worked on; twice the weight, twice the turns. */
+  readonly fairness?: { readonly key: string; readonly weight: number };
+}
+
 /** Starts and signals workflows. Connects when first used. */
 export interface TemporalClient {
   /**
@@ -26,7 +38,7 @@ export interface TemporalClient {
    * @returns whether this call started it
    * @throws AppError `unavailable TEMPORAL_UNAVAILABLE`
    */
-  start(workflow: { type: string; id: string; taskQueue: string; args: readonly unknown[] }): Promise<boolean>;
+  start(workflow: WorkflowToStart): Promise<boolean>;
   /** Answers false where no such workflow runs. */
   signal(workflowId: string, signal: string): Promise<boolean>;
   /** Whether the workflow has been started and has not ended. False too where its history is gone. */
@@ -57,7 +69,7 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
   };
 
   return {
-    async start({ type, id, taskQueue, args }) {
+    async start({ type, id, taskQueue, args, afterMs = 0, fairness }) {
       return inTime(async () => {
         try {
           await client.workflow.start(type, {
@@ -67,6 +79,8 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
             workflowIdReusePolicy: 'ALLOW_DUPLICATE',
             workflowIdConflictPolicy: 'FAIL',
             workflowTaskTimeout: '5s',
+            ...(afterMs > 0 && { startDelay: afterMs }),
+            ...(fairness && { priority: { fairnessKey: fairness.key, fairnessWeight: fairness.weight } }),
           });
           return true;
         } catch (error) {

@@ -1,4 +1,5 @@
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
+import { AppError } from '@flotilla/errors';
 import { type CommonConfig, commonConfig } from '@flotilla/service';
 import type { Neighbours } from './steps/performers.ts';
 
@@ -15,6 +16,15 @@ export interface Config extends CommonConfig {
   readonly driverSilentForMs: number;
   readonly quickUndoAttempts: number;
   readonly maxConcurrentSteps: number;
+  readonly lane: {
+    readonly runs: number;
+    readonly leaseMs: number;
+    readonly longestStayMs: number;
+    readonly longestPauseMs: number;
+    readonly concurrentMoves: number;
+  };
+  /** By tenant; others have 1. */
+  readonly tenantWeights: ReadonlyMap<string, number>;
 }
 
 export const readConfig = (read: EnvironmentReader): Config => ({
@@ -69,9 +79,62 @@ export const readConfig = (read: EnvironmentReader): Config => ({
     min: 1,
     max: 1_000,
   }),
+  lane: {
+    runs: read.integer('WORKFLOW_LANE_RUNS', {
+      description:
+        'Runs that one process drives by itself at once; a tenant has three quarters of them at most. 0: Temporal drives all.',
+      default: 64,
+      min: 0,
+      max: 10_000,
+    }),
+    leaseMs: read.integer('WORKFLOW_LANE_LEASE_MS', {
+      description: 'A run whose process was not heard of for this long is given to Temporal.',
+      default: 10_000,
+      min: 300,
+    }),
+    longestStayMs: read.integer('WORKFLOW_LANE_LONGEST_STAY_MS', {
+      description:
+        'A run that has been driven by its process for longer is given to Temporal after the step under way.',
+      default: 5_000,
+      min: 1,
+    }),
+    longestPauseMs: read.integer('WORKFLOW_LANE_LONGEST_PAUSE_MS', {
+      description: 'A step that has to wait longer before its next attempt takes its run to Temporal.',
+      default: 200,
+      min: 0,
+    }),
+    concurrentMoves: read.integer('WORKFLOW_LANE_CONCURRENT_MOVES', {
+      description: 'Moves of its runs that one process writes at once; below the connections to the database.',
+      default: 4,
+      min: 1,
+      max: 100,
+    }),
+  },
+  tenantWeights: new Map(
+    read
+      .list('WORKFLOW_TENANT_WEIGHTS', {
+        description:
+          'Tenants that get more or less than their turn where runs wait, `tenant=weight`; others have the weight 1.',
+        default: [],
+      })
+      .map(weight),
+  ),
 });
 
 export const parseConfig = (env: Environment): Config => parseEnvironment(env, readConfig);
+
+function weight(text: string): [string, number] {
+  const [tenantId = '', value = ''] = text.split('=');
+  const parsed = Number(value);
+  if (!(parsed > 0) || parsed > 1_000) {
+    throw new AppError(
+      'invalid_argument',
+      'CONFIG_INVALID',
+      `WORKFLOW_TENANT_WEIGHTS: "${text}" is not tenant=weight.`,
+    );
+  }
+  return [tenantId, parsed];
+}
 
 function address(read: EnvironmentReader, variable: string, service: string, port: number): string {
   return read.text(`FLOTILLA_${variable}_ADDRESS`, {

@@ -14,10 +14,14 @@ import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
 import { instances } from './grpc/instances.ts';
 import { workflows } from './grpc/workflows.ts';
+import { createAdmission } from './lane/admission.ts';
+import { driversWith } from './lane/drivers.ts';
+import { createLane } from './lane/lane.ts';
 import { createMeters } from './metrics.ts';
 import { createWakeups } from './queries/wakeups.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
+import { takeOverExpired } from './sweep/expire-leases.ts';
 import { revokeEndedGrants } from './sweep/revoke-ended-grants.ts';
 import { startUndriven } from './sweep/start-undriven.ts';
 import { createSweep } from './sweep/sweep.ts';
@@ -36,7 +40,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const wakeups = createWakeups();
   const { performers, close } = createPerformers(config.neighbours, kit.metrics);
   const temporal = createTemporalClient({ address, namespace, secrets });
-  const drivers = createDrivers({ db, temporal, taskQueue, now, log });
+  const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
+  const temporalDrivers = createDrivers({ db, temporal, taskQueue, weightOf, now, log });
   const meters = createMeters(kit.metrics);
   const performing = {
     db,
@@ -48,6 +53,14 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     quickUndoAttempts: config.quickUndoAttempts,
     meters,
   };
+  const lane = createLane(
+    performing,
+    { ...config.lane, concurrentSteps: config.maxConcurrentSteps, weightOf },
+    { startDriver: temporalDrivers.start, moved: wakeups.wake, log },
+  );
+  const { leaseMs } = config.lane;
+  const admission = createAdmission({ db, lane, leaseMs, meters, log, everyMs: Math.min(500, config.sweepEveryMs) });
+  const drivers = driversWith(lane, temporalDrivers);
   const worker = createTemporalWorker({
     address,
     namespace,
@@ -65,6 +78,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     duties: [
       startUndriven({ db, drivers, olderThanMs: config.sweepEveryMs }),
       wakeUnwoken({ db, drivers, olderThanMs: config.sweepEveryMs }),
+      takeOverExpired({ db, drivers, meters, log }),
       takeOverLost({ db, temporal, drivers, meters, log, silentForMs: config.driverSilentForMs }),
       revokeEndedGrants({ db, grants }),
     ],
@@ -85,10 +99,25 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       check: () => worker.check(),
       stop: (graceMs) => worker.stop(graceMs),
     },
+    { name: 'lane', phase: 'work', start: async () => lane.start(), stop: (graceMs) => lane.stop(graceMs) },
+    { name: 'admission', phase: 'work', start: async () => admission.start(), stop: () => admission.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
-  const running = { db, definitions, performers, now, newId, drivers, wakeups, grants, ownToken };
+  const running = {
+    db,
+    definitions,
+    performers,
+    now,
+    newId,
+    drivers,
+    lane,
+    admission,
+    leaseMs,
+    wakeups,
+    grants,
+    ownToken,
+  };
   return kit.service({
     grpc: [
       implement(WorkflowService, workflows(db, { now, newId, definitions })),

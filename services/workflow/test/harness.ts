@@ -30,6 +30,12 @@ import { releaseWatch } from './release-watch.ts';
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export const migrations = folder('../src/db/migrations');
 
+/** What holds whoever drives the runs: Temporal alone, or a lane as long as it can. */
+export const drivers = [
+  { driver: 'temporal', env: { WORKFLOW_LANE_RUNS: '0' } },
+  { driver: 'lane', env: { WORKFLOW_LANE_LEASE_MS: '1500' } },
+] as const;
+
 /** Clients of the service, as one principal. */
 export interface Clients {
   readonly workflows: GrpcClient<typeof WorkflowService>;

@@ -3,10 +3,11 @@ import { clearWake } from '../db/driver-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Action } from '../domain/action.ts';
 import { interpret } from '../domain/interpret.ts';
-import type { JournalEntry } from '../domain/journal.ts';
+import type { JournalEntry, Recorded } from '../domain/journal.ts';
+import { applyEntry } from '../domain/run-state.ts';
 import type { Performers } from '../steps/performer.ts';
 import type { Definitions } from './definitions.ts';
-import { lockRun, type Run, record } from './run.ts';
+import { factsOf, lockRun, type Run, record } from './run.ts';
 
 /** What moving a run on needs from outside. */
 export interface Moving {
@@ -47,11 +48,9 @@ export async function moveOn(
   epoch: number,
   outcome?: JournalEntry,
 ): Promise<{ readonly run: Run; readonly actions: readonly Action[] }> {
-  const { now } = moving;
-  const news = outcome === undefined ? [] : [{ ...outcome, occurredAt: now().toISOString() }];
-  const informed = await record(moving, tx, run, epoch, news);
-  const { workflowId, workflowSlug, workflowVersion, id, createdBy } = informed.instance;
-  const facts = { id, workflowId, workflowSlug, workflowVersion, startedBy: createdBy };
-  const { entries, actions } = interpret(informed.definition, facts, informed.state, now());
-  return { run: await record(moving, tx, informed, epoch, entries), actions };
+  const at = moving.now();
+  const news: Recorded[] = outcome === undefined ? [] : [{ ...outcome, occurredAt: at.toISOString() }];
+  const { definition, instance } = run;
+  const { entries, actions } = interpret(definition, factsOf(instance), news.reduce(applyEntry, run.state), at);
+  return { run: await record(moving, tx, run, epoch, [...news, ...entries]), actions };
 }

@@ -9,7 +9,7 @@ import { driverScope } from './perform.ts';
 /** Starts and wakes drivers. What fails here is made good by the sweep: the journal has what is needed. */
 export interface Drivers {
   /** Answers at once; whoever started the run need not wait for Temporal. */
-  start(run: RunReference): void;
+  start(run: RunReference, afterMs?: number): void;
   cancel(instanceId: string): void;
   /** A command has moved the run: its driver shall ask what is next. */
   wake(run: Pick<RunReference, 'tenantId' | 'instanceId'>): void;
@@ -23,10 +23,11 @@ export function createDrivers(needs: {
   readonly db: Database<Schema>;
   readonly temporal: TemporalClient;
   readonly taskQueue: string;
+  readonly weightOf: (tenantId: string) => number;
   readonly now: () => Date;
   readonly log: Logger;
 }): Drivers {
-  const { db, temporal, taskQueue, now, log } = needs;
+  const { db, temporal, taskQueue, weightOf, now, log } = needs;
   const underWay = new Set<Promise<void>>();
 
   function inBackground(instanceId: string, warning: string, work: () => Promise<unknown>): void {
@@ -40,10 +41,11 @@ export function createDrivers(needs: {
   }
 
   return {
-    start(run) {
-      const { instanceId, tenantId } = run;
+    start({ tenantId, instanceId, epoch }, afterMs = 0) {
+      const run: RunReference = { tenantId, instanceId, epoch };
+      const fairness = { key: tenantId, weight: weightOf(tenantId) };
       inBackground(instanceId, 'no driver could be started; the sweep will', async () => {
-        await temporal.start({ type: DRIVE_INSTANCE, id: instanceId, taskQueue, args: [run] });
+        await temporal.start({ type: DRIVE_INSTANCE, id: instanceId, taskQueue, args: [run], afterMs, fairness });
         await db.inTenant(driverScope(tenantId), (tx) => markDriven(tx, instanceId, now()));
       });
     },

@@ -1,22 +1,13 @@
-import { AppError, retryable } from '@flotilla/errors';
+import { type AppError, retryable } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
-import { findInstance } from '../db/instance-repository.ts';
+import { findInstance, type Instance } from '../db/instance-repository.ts';
 import { hasEntry } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
-import { MAX_STEP_BYTES } from '../domain/interpret.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
-import { type JsonObject, sizeOf } from '../domain/json.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { advance, driveOn, type Moved } from './advance.ts';
-import {
-  type Assignment,
-  attemptWithin,
-  type Control,
-  driverScope,
-  type Performing,
-  stepError,
-  tokenFor,
-} from './perform.ts';
+import { type Assignment, ask, type Control, driverScope, type Performing, stepError } from './perform.ts';
 import { lockRun, staleDriver } from './run.ts';
 
 /** Attempts that died with their process, before the step is given up: it may be what kills the process. */
@@ -27,8 +18,7 @@ const NEWEST_CLAIM = 2_147_483_647;
 
 interface Claimed {
   readonly task: Task;
-  readonly grantId: string;
-  readonly traceparent: string;
+  readonly instance: Instance;
   readonly cancelled: boolean;
 }
 
@@ -39,7 +29,7 @@ interface Claimed {
 export async function performStep(performing: Performing, work: Assignment, control: Control): Promise<Moved> {
   const { db } = performing;
   const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
-  const scope = driverScope(work.tenantId, claimed?.traceparent);
+  const scope = driverScope(work.tenantId, claimed?.instance.traceparent);
   if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleStep(performing, tx, work, outcome));
   const at = { path: work.path, stepId: work.stepId, visit: work.visit, attempts: claimed.task.attempts };
@@ -52,7 +42,11 @@ export async function performStep(performing: Performing, work: Assignment, cont
     performing.meters.attempt('step', claimed.task.stepKind, outcome, (performance.now() - startedAt) / 1000);
   let facts: JsonObject;
   try {
-    facts = boundedFacts(await attempt(performing, work, claimed, control));
+    const { task, instance } = claimed;
+    const { stepKind, effectKey, input } = task;
+    const { tenantId, timeoutMs } = work;
+    const question = { tenantId, instance, stepKind, effectKey, timeoutMs, request: input as JsonObject };
+    facts = await ask(performing, question, control.signal);
   } catch (failure) {
     if (control.wasCancelled()) return fail(cancelled);
     if (control.signal.aborted) throw failure;
@@ -72,31 +66,6 @@ export async function performStep(performing: Performing, work: Assignment, cont
 const cancelled = { reason: 'CANCELLED', message: 'The run was cancelled while the step was under way.' };
 const lost = { reason: 'STEP_LOST', message: 'The processes that performed the step died with it too often.' };
 
-async function attempt(
-  performing: Performing,
-  work: Assignment,
-  claimed: Claimed,
-  control: Control,
-): Promise<JsonObject> {
-  const { task, traceparent } = claimed;
-  const performer = performing.performers.get(task.stepKind);
-  if (performer?.perform === undefined) throw new Error(`Nobody performs steps of kind ${task.stepKind}.`);
-  const perform = performer.perform.bind(performer);
-  const place = { traceparent, spanName: `step ${task.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
-  return attemptWithin(place, async (limits) => {
-    const token = await tokenFor(performing, claimed.grantId);
-    const { instanceId, tenantId } = work;
-    return perform({
-      ...limits,
-      instanceId,
-      tenantId,
-      token,
-      request: task.input as JsonObject,
-      effectKey: task.effectKey,
-    });
-  });
-}
-
 /** Undefined where the step has its outcome already. */
 async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefined> {
   const instance = await findInstance(tx, work.instanceId);
@@ -108,8 +77,7 @@ async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefi
   await claimTask(tx, task.id, work.claim);
   return {
     task: { ...task, attempts: task.attempts + 1 },
-    grantId: instance.grantId,
-    traceparent: instance.traceparent,
+    instance,
     cancelled: await hasEntry(tx, work.instanceId, 'cancel_requested'),
   };
 }
@@ -147,16 +115,6 @@ export async function abandonStep(
       ...cancelled,
     });
   });
-}
-
-/** The journal is read as a whole for every move of the run. */
-function boundedFacts(facts: JsonObject): JsonObject {
-  if (sizeOf(facts) <= MAX_STEP_BYTES) return facts;
-  throw new AppError(
-    'failed_precondition',
-    'STEP_OUTPUT_TOO_LARGE',
-    `A step may leave at most ${MAX_STEP_BYTES} bytes.`,
-  );
 }
 
 function isFinal(error: AppError, task: Task): boolean {

@@ -1,8 +1,11 @@
 import { AppError, retryable, toAppError } from '@flotilla/errors';
 import { withTraceparent } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
+import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
+import { MAX_STEP_BYTES } from '../domain/interpret.ts';
 import type { StepError } from '../domain/journal.ts';
+import { type JsonObject, sizeOf } from '../domain/json.ts';
 import type { Meters } from '../metrics.ts';
 import type { Attempt } from '../steps/performer.ts';
 import type { Moving } from './advance.ts';
@@ -62,6 +65,36 @@ export function attemptWithin<T>(
   const signal = AbortSignal.any([place.cancel, late.signal]);
   return withTraceparent(place.traceparent, place.spanName, () => work({ signal, timeoutMs: place.timeoutMs })).finally(
     () => clearTimeout(timer),
+  );
+}
+
+/** One visit of a step that asks the outside. */
+export interface Question {
+  readonly tenantId: string;
+  readonly instance: Pick<Instance, 'id' | 'grantId' | 'traceparent'>;
+  readonly stepKind: string;
+  readonly request: JsonObject;
+  readonly effectKey: string;
+  readonly timeoutMs: number;
+}
+
+/** Asks once, with no transaction open, and answers the facts that the step leaves. */
+export async function ask(performing: Performing, question: Question, cancel: AbortSignal): Promise<JsonObject> {
+  const { instance, stepKind, tenantId, request, effectKey, timeoutMs } = question;
+  const performer = performing.performers.get(stepKind);
+  if (performer?.perform === undefined) throw new Error(`Nobody performs steps of kind ${stepKind}.`);
+  const perform = performer.perform.bind(performer);
+  const place = { traceparent: instance.traceparent, spanName: `step ${stepKind}`, timeoutMs, cancel };
+  const facts = await attemptWithin(place, async (limits) => {
+    const token = await tokenFor(performing, instance.grantId);
+    return perform({ ...limits, instanceId: instance.id, tenantId, token, request, effectKey });
+  });
+  // The journal is read as a whole for every move of the run.
+  if (sizeOf(facts) <= MAX_STEP_BYTES) return facts;
+  throw new AppError(
+    'failed_precondition',
+    'STEP_OUTPUT_TOO_LARGE',
+    `A step may leave at most ${MAX_STEP_BYTES} bytes.`,
   );
 }
 

@@ -25,7 +25,7 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
   const id = instanceId;
   switch (entry.kind) {
     case 'step_started':
-      await insertTask(tx, tx.scope.tenantId, {
+      insertTask(tx, tx.scope.tenantId, {
         ...entry,
         instanceId,
         effectKey: entry.effectKey,
@@ -45,13 +45,14 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
       const stepKind = stepOf(run.definition, stepId).kind;
       const outcome = failed ? { failed: entry } : { facts: entry.facts };
       await performers.get(stepKind)?.waited?.(tx, { instanceId, path, stepId, visit }, outcome);
-      await finishTask(
+      finishTask(
         tx,
         { instanceId, path, visit },
         {
           output: failed ? undefined : (entry.facts['output'] ?? null),
           error: failed ? entry : undefined,
           completedAt: entry.occurredAt,
+          attempts: entry.attempts,
         },
       );
       const message = {
@@ -67,7 +68,7 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
     }
     case 'instance_failing':
       for (const { path, visit, undo } of run.state.effects.reverse()) {
-        await insertCompensation(tx, tx.scope.tenantId, { instanceId, path, visit, ...undo });
+        insertCompensation(tx, tx.scope.tenantId, { instanceId, path, visit, ...undo });
       }
       return;
     case 'undo_started':
@@ -76,7 +77,7 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
     case 'undo_failed': {
       const failed = entry.kind === 'undo_failed';
       const { path, stepId, visit } = entry;
-      await setCompensation(
+      setCompensation(
         tx,
         { instanceId, path, visit },
         {

@@ -10,11 +10,19 @@ import { applyEntry, foldJournal, type RunState } from '../domain/run-state.ts';
 import type { Moving } from './advance.ts';
 import { projectEntry } from './project-entry.ts';
 
-/** A run whose row is locked: nobody else writes its journal until the transaction ends. */
+/**
+ * A run as whoever moves it knows it: its row is locked, so that nobody else writes its journal until the transaction ends, or
+ * a lane has it for itself.
+ */
 export interface Run {
   readonly instance: Instance;
   readonly definition: Definition;
   readonly state: RunState;
+}
+
+/** What a run's expressions know of it. */
+export function factsOf({ id, workflowId, workflowSlug, workflowVersion, createdBy }: Instance) {
+  return { id, workflowId, workflowSlug, workflowVersion, startedBy: createdBy };
 }
 
 export async function lockRun({ definitions }: Moving, tx: Tx<Schema>, instanceId: string): Promise<Run> {
@@ -25,8 +33,8 @@ export async function lockRun({ definitions }: Moving, tx: Tx<Schema>, instanceI
 }
 
 /**
- * Appends entries to the journal of a locked run and brings everything derived from it up to date: its row, tasks, undos, events.
- * Throws STALE_DRIVER when another driver has taken the run over since this epoch.
+ * Appends entries to the journal of a run and brings everything derived from it up to date: its row, tasks, undos, events.
+ * Throws STALE_DRIVER when another driver has taken the run over since this epoch, or somebody else has written the journal.
  */
 export async function record(
   { performers }: Moving,
@@ -38,12 +46,13 @@ export async function record(
   if (epoch !== run.instance.driverEpoch) throw staleDriver();
   if (entries.length === 0) return run;
   const { instance } = run;
-  await appendJournal(tx, tx.scope.tenantId, instance.id, instance.journalLength, entries);
   const journalLength = instance.journalLength + entries.length;
   let state = run.state;
   for (const entry of entries) state = applyEntry(state, entry);
   const view = { ...viewOf(state), journalLength };
-  if (!(await saveView(tx, instance.id, view, epoch))) throw staleDriver();
+  // The one statement that is waited for: it holds only who knows the run as it is.
+  if (!(await saveView(tx, instance.id, view, { epoch, length: instance.journalLength }))) throw staleDriver();
+  appendJournal(tx, tx.scope.tenantId, instance.id, instance.journalLength, entries);
   const after: Run = {
     definition: run.definition,
     state,

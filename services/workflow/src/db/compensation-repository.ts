@@ -43,47 +43,49 @@ const columns = [
   'executed_at',
 ] as const;
 
-export async function insertCompensation(
+export function insertCompensation(
   tx: Tx<Schema>,
   tenantId: string,
   compensation: StepPlace & { readonly effectKey: string; readonly request: JsonObject },
-): Promise<void> {
+): void {
   const { instanceId, path, visit } = compensation;
-  await tx
-    .insertInto('saga_compensations')
-    .columns([
-      'id',
-      'tenant_id',
-      'instance_id',
-      'task_id',
-      'path',
-      'step_id',
-      'visit',
-      'compensation_action',
-      'compensation_data',
-      'effect_key',
-    ])
-    .expression((eb) =>
-      eb
-        .selectFrom('tasks')
-        .select((task) => [
-          task.val(newId()).as('id'),
-          'tasks.tenant_id',
-          'tasks.instance_id',
-          'tasks.id as task_id',
-          'tasks.path',
-          'tasks.step_id',
-          'tasks.visit',
-          'tasks.step_kind',
-          sql<string>`${toColumn(compensation.request)}::jsonb`.as('data'),
-          task.val(compensation.effectKey).as('effect_key'),
-        ])
-        .where('tasks.tenant_id', '=', tenantId)
-        .where('tasks.instance_id', '=', instanceId)
-        .where(atPath(path))
-        .where('tasks.visit', '=', visit),
-    )
-    .execute();
+  tx.send(
+    tx
+      .insertInto('saga_compensations')
+      .columns([
+        'id',
+        'tenant_id',
+        'instance_id',
+        'task_id',
+        'path',
+        'step_id',
+        'visit',
+        'compensation_action',
+        'compensation_data',
+        'effect_key',
+      ])
+      .expression((eb) =>
+        eb
+          .selectFrom('tasks')
+          .select((task) => [
+            task.val(newId()).as('id'),
+            'tasks.tenant_id',
+            'tasks.instance_id',
+            'tasks.id as task_id',
+            'tasks.path',
+            'tasks.step_id',
+            'tasks.visit',
+            'tasks.step_kind',
+            sql<string>`${toColumn(compensation.request)}::jsonb`.as('data'),
+            task.val(compensation.effectKey).as('effect_key'),
+          ])
+          .where('tasks.tenant_id', '=', tenantId)
+          .where('tasks.instance_id', '=', instanceId)
+          .where(atPath(path))
+          .where('tasks.visit', '=', visit),
+      )
+      .compile(),
+  );
 }
 
 export async function lockCompensation(tx: Tx<Schema>, place: StepPlace): Promise<Compensation | undefined> {
@@ -122,7 +124,7 @@ export async function countCompensationFailure(
     .execute();
 }
 
-export async function setCompensation(
+export function setCompensation(
   tx: Tx<Schema>,
   { instanceId, path, visit }: StepPlace,
   change: {
@@ -130,19 +132,21 @@ export async function setCompensation(
     readonly error?: { readonly reason: string; readonly message: string };
     readonly at: string;
   },
-): Promise<void> {
-  await tx
-    .updateTable('saga_compensations')
-    .set({
-      status: change.status,
-      ...(change.status === 'executing' ? { started_at: change.at } : { executed_at: change.at }),
-      error_reason: change.error?.reason ?? null,
-      error_message: change.error?.message ?? null,
-    })
-    .where('instance_id', '=', instanceId)
-    .where(atPath(path))
-    .where('visit', '=', visit)
-    .execute();
+): void {
+  tx.send(
+    tx
+      .updateTable('saga_compensations')
+      .set({
+        status: change.status,
+        ...(change.status === 'executing' ? { started_at: change.at } : { executed_at: change.at }),
+        error_reason: change.error?.reason ?? null,
+        error_message: change.error?.message ?? null,
+      })
+      .where('instance_id', '=', instanceId)
+      .where(atPath(path))
+      .where('visit', '=', visit)
+      .compile(),
+  );
 }
 
 /** In the order in which the undos run. Uses the index saga_compensations_of_instance. */

@@ -8,7 +8,8 @@ export interface UnderDriver {
   readonly epoch: number;
 }
 
-interface Row {
+/** As the functions that look over all tenants answer. */
+export interface UnderDriverRow {
   readonly tenant_id: string;
   readonly instance_id: string;
   readonly driver_epoch: number;
@@ -25,7 +26,7 @@ export async function markDriven(tx: Tx<Schema>, id: string, now: Date): Promise
 
 /** Runs of any tenant that no driver is known to have been started for. */
 export async function findUndriven(tx: Tx<Schema>, olderThanMs: number, limit: number): Promise<UnderDriver[]> {
-  const { rows } = await sql<Row>`
+  const { rows } = await sql<UnderDriverRow>`
     select tenant_id, instance_id, driver_epoch
     from undriven_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
   `.execute(tx);
@@ -34,7 +35,7 @@ export async function findUndriven(tx: Tx<Schema>, olderThanMs: number, limit: n
 
 /** Runs of any tenant whose driver has not been heard of for a while. */
 export async function findSilent(tx: Tx<Schema>, silentForMs: number, limit: number): Promise<UnderDriver[]> {
-  const { rows } = await sql<Row>`
+  const { rows } = await sql<UnderDriverRow>`
     select tenant_id, instance_id, driver_epoch
     from silent_instances(make_interval(secs => ${silentForMs / 1000}::float8), ${limit}::integer)
   `.execute(tx);
@@ -79,12 +80,12 @@ export async function findUnwoken(
   olderThanMs: number,
   limit: number,
 ): Promise<Pick<UnderDriver, 'tenantId' | 'instanceId'>[]> {
-  const { rows } = await sql<Pick<Row, 'tenant_id' | 'instance_id'>>`
+  const { rows } = await sql<Pick<UnderDriverRow, 'tenant_id' | 'instance_id'>>`
     select tenant_id, instance_id from unwoken_instances(make_interval(secs => ${olderThanMs / 1000}::float8), ${limit}::integer)
   `.execute(tx);
   return rows.map((row) => ({ tenantId: row.tenant_id, instanceId: row.instance_id }));
 }
 
-function toUnderDriver(row: Row): UnderDriver {
+export function toUnderDriver(row: UnderDriverRow): UnderDriver {
   return { tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch };
 }

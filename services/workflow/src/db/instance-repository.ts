@@ -19,6 +19,7 @@ export interface Instance extends InstanceView {
   readonly grantId: string;
   readonly createdBy: string;
   readonly createdAt: Date;
+  readonly driver: Selectable<WorkflowInstances>['driver'];
   readonly driverEpoch: number;
   readonly journalLength: number;
   /** A command moved the run, and its driver has not been told yet. */
@@ -45,6 +46,7 @@ const columns = [
   'traceparent',
   'grant_id',
   'created_by',
+  'driver',
   'driver_epoch',
   'journal_length',
   'wake_wanted_at',
@@ -68,9 +70,16 @@ export type NewInstance = Pick<
   | 'grantId'
   | 'createdBy'
   | 'createdAt'
+  | 'driver'
 >;
 
-export async function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewInstance): Promise<void> {
+/** @param leaseMs for how long the lane has the run for itself that it begins in */
+export async function insertInstance(
+  tx: Tx<Schema>,
+  tenantId: string,
+  instance: NewInstance,
+  leaseMs: number,
+): Promise<void> {
   await tx
     .insertInto('workflow_instances')
     .values({
@@ -86,6 +95,9 @@ export async function insertInstance(tx: Tx<Schema>, tenantId: string, instance:
       grant_id: instance.grantId,
       created_by: instance.createdBy,
       created_at: instance.createdAt,
+      driver: instance.driver,
+      lease_until:
+        instance.driver === 'lane' ? sql<Date>`now() + make_interval(secs => ${leaseMs / 1000}::float8)` : null,
     })
     .execute();
 }
@@ -145,12 +157,15 @@ export async function hasUnfinishedInstance(tx: ReadTx<Schema>, workflowId: stri
   return row !== undefined;
 }
 
-/** Writes what follows from the journal into the row, for a driver of this epoch only. Answers whether there was one. */
+/**
+ * Writes what follows from the journal into the row, for a driver of this epoch only that knows the journal up to its end.
+ * Answers whether there was one.
+ */
 export async function saveView(
   tx: Tx<Schema>,
   id: string,
   view: InstanceView & { readonly journalLength: number },
-  epoch: number,
+  known: { readonly epoch: number; readonly length: number },
 ): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('workflow_instances')
@@ -166,11 +181,13 @@ export async function saveView(
       started_at: view.startedAt ?? null,
       completed_at: view.completedAt ?? null,
       settled_at: view.settled ? sql<Date>`coalesce(settled_at, now())` : null,
+      ...(view.settled && { lease_until: null }),
       journal_length: view.journalLength,
       revision: sql<number>`revision + 1`,
     })
     .where('id', '=', id)
-    .where('driver_epoch', '=', epoch)
+    .where('driver_epoch', '=', known.epoch)
+    .where('journal_length', '=', known.length)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
@@ -204,6 +221,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
     startedAt: row.started_at?.toISOString(),
     completedAt: row.completed_at?.toISOString(),
     settled: row.settled_at !== null,
+    driver: row.driver,
     driverEpoch: row.driver_epoch,
     journalLength: row.journal_length,
     wakeWanted: row.wake_wanted_at !== null,

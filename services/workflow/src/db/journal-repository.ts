@@ -28,28 +28,30 @@ function placed(entry: unknown): JournalEntry {
 }
 
 /** Appends entries behind `length`, which the caller read under the row lock of the run. */
-export async function appendJournal(
+export function appendJournal(
   tx: Tx<Schema>,
   tenantId: string,
   instanceId: string,
   length: number,
   entries: readonly Recorded[],
-): Promise<void> {
-  await tx
-    .insertInto('workflow_journal')
-    .values(
-      entries.map(({ occurredAt, ...entry }, index) => ({
-        tenant_id: tenantId,
-        instance_id: instanceId,
-        seq: length + index + 1,
-        kind: entry.kind,
-        step_id: 'stepId' in entry ? (entry.stepId ?? null) : null,
-        visit: 'visit' in entry ? entry.visit : null,
-        entry: toColumn(entry as never),
-        occurred_at: occurredAt,
-      })),
-    )
-    .execute();
+): void {
+  tx.send(
+    tx
+      .insertInto('workflow_journal')
+      .values(
+        entries.map(({ occurredAt, ...entry }, index) => ({
+          tenant_id: tenantId,
+          instance_id: instanceId,
+          seq: length + index + 1,
+          kind: entry.kind,
+          step_id: 'stepId' in entry ? (entry.stepId ?? null) : null,
+          visit: 'visit' in entry ? entry.visit : null,
+          entry: toColumn(entry as never),
+          occurred_at: occurredAt,
+        })),
+      )
+      .compile(),
+  );
 }
 
 export async function hasEntry(tx: ReadTx<Schema>, instanceId: string, kind: JournalEntry['kind']): Promise<boolean> {

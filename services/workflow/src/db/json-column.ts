@@ -6,6 +6,12 @@ export function toColumn(value: JsonValue): string {
   return /\\u0000|\\ud[89a-f]/i.test(text) ? JSON.stringify(value, (_name, inner: unknown) => cleaned(inner)) : text;
 }
 
+/** A value as it will be read from its column: what is remembered is what is stored. */
+export function asStored<T extends JsonValue>(value: T): T {
+  const text = toColumn(value);
+  return text.includes('\ufffd') ? (JSON.parse(text) as T) : value;
+}
+
 function cleaned(value: unknown): unknown {
   if (typeof value === 'string') return cleanText(value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

@@ -87,6 +87,8 @@ export interface WorkflowInstances {
   wake_wanted_at: Timestamp | null;
   tags: Generated<string[]>;
   driver_seen_at: Generated<Timestamp>;
+  driver: Generated<'queued' | 'lane' | 'temporal'>;
+  lease_until: Timestamp | null;
 }
 
 export interface WorkflowJournal {

@@ -48,31 +48,33 @@ const columns = [
   'duration_ms',
 ] as const;
 
-export async function insertTask(
+export function insertTask(
   tx: Tx<Schema>,
   tenantId: string,
   task: Pick<Task, 'instanceId' | 'path' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
     readonly effectKey: string | undefined;
     readonly startedAt: string;
   },
-): Promise<void> {
-  await tx
-    .insertInto('tasks')
-    .values({
-      id: newId(),
-      tenant_id: tenantId,
-      instance_id: task.instanceId,
-      path: task.path,
-      step_id: task.stepId,
-      step_kind: task.stepKind,
-      visit: task.visit,
-      status: 'running',
-      input: toColumn(task.input),
-      max_attempts: task.maxAttempts,
-      effect_key: task.effectKey ?? null,
-      started_at: task.startedAt,
-    })
-    .execute();
+): void {
+  tx.send(
+    tx
+      .insertInto('tasks')
+      .values({
+        id: newId(),
+        tenant_id: tenantId,
+        instance_id: task.instanceId,
+        path: task.path,
+        step_id: task.stepId,
+        step_kind: task.stepKind,
+        visit: task.visit,
+        status: 'running',
+        input: toColumn(task.input),
+        max_attempts: task.maxAttempts,
+        effect_key: task.effectKey ?? null,
+        started_at: task.startedAt,
+      })
+      .compile(),
+  );
 }
 
 export interface StepPlace {
@@ -120,30 +122,59 @@ export async function countTaskFailure(
     .execute();
 }
 
-export async function finishTask(
+/** A lane had to leave a step in the middle: its attempts count on. */
+export function countTriedStep(
+  tx: Tx<Schema>,
+  { instanceId, path, visit }: StepPlace,
+  tried: {
+    readonly attempts: number;
+    readonly failures: number;
+    readonly error: { readonly reason: string; readonly message: string };
+  },
+): void {
+  tx.send(
+    tx
+      .updateTable('tasks')
+      .set({
+        attempts: sql<number>`attempts + ${tried.attempts}::integer`,
+        failures: sql<number>`failures + ${tried.failures}::integer`,
+        error_reason: tried.error.reason,
+        error_message: tried.error.message,
+      })
+      .where('instance_id', '=', instanceId)
+      .where(atPath(path))
+      .where('visit', '=', visit)
+      .compile(),
+  );
+}
+
+export function finishTask(
   tx: Tx<Schema>,
   { instanceId, path, visit }: StepPlace,
   end: {
     readonly output: JsonValue | undefined;
     readonly error: { readonly reason: string; readonly message: string } | undefined;
     readonly completedAt: string;
+    readonly attempts: number;
   },
-): Promise<void> {
-  await tx
-    .updateTable('tasks')
-    .set({
-      status: end.error === undefined ? 'completed' : 'failed',
-      output: end.output === undefined ? null : toColumn(end.output),
-      error_reason: end.error?.reason ?? null,
-      error_message: end.error?.message ?? null,
-      attempts: sql<number>`greatest(attempts, 1)`,
-      completed_at: end.completedAt,
-      duration_ms: sql<number>`least(2147483647, greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000))::integer`,
-    })
-    .where('instance_id', '=', instanceId)
-    .where(atPath(path))
-    .where('visit', '=', visit)
-    .execute();
+): void {
+  tx.send(
+    tx
+      .updateTable('tasks')
+      .set({
+        status: end.error === undefined ? 'completed' : 'failed',
+        output: end.output === undefined ? null : toColumn(end.output),
+        error_reason: end.error?.reason ?? null,
+        error_message: end.error?.message ?? null,
+        attempts: sql<number>`greatest(attempts, ${Math.max(1, end.attempts)}::integer)`,
+        completed_at: end.completedAt,
+        duration_ms: sql<number>`least(2147483647, greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000))::integer`,
+      })
+      .where('instance_id', '=', instanceId)
+      .where(atPath(path))
+      .where('visit', '=', visit)
+      .compile(),
+  );
 }
 
 /** Uses the index tasks_of_instance; ids follow the order in which steps were taken. */

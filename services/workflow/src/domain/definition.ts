@@ -9,6 +9,8 @@ export interface Definition {
   /** The first step. */
   readonly start: string;
   readonly steps: ReadonlyMap<string, Step>;
+  /** Who has to drive the runs; undefined: whoever is fit. */
+  readonly driver: 'temporal' | undefined;
   /** Of the whole run, undos not counted. */
   readonly timeoutMs: number | undefined;
   /** Throws INPUT_INVALID. */

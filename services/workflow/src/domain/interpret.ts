@@ -1,7 +1,7 @@
 import { AppError } from '@flotilla/errors';
 import type { Action } from './action.ts';
 import { type Definition, stepOf } from './definition.ts';
-import type { Failure, JournalEntry, Recorded, StepError } from './journal.ts';
+import type { Failure, JournalEntry, Recorded, StepError, StepOutcome } from './journal.ts';
 import { type JsonObject, sizeOf } from './json.ts';
 import { pathIn } from './path.ts';
 import { applyEntry, type Effect, type Frame, type OpenStep, type RunState } from './run-state.ts';
@@ -124,7 +124,7 @@ export function outcomeEntry(
   at: { readonly path: string; readonly stepId: string; readonly visit: number },
   outcome: { readonly facts: JsonObject } | { readonly failed: StepError },
   attempts: number,
-): JournalEntry {
+): StepOutcome {
   if ('facts' in outcome) return { kind: 'step_completed', ...at, attempts, facts: outcome.facts };
   const { reason, message } = outcome.failed;
   return { kind: 'step_failed', ...at, attempts, reason, message };

@@ -42,6 +42,9 @@ export type JournalEntry =
   /** The undos that were stuck when the run ended are done now. */
   | { readonly kind: 'compensation_completed' };
 
+/** What a step came to, as the journal says it. */
+export type StepOutcome = JournalEntry & { readonly kind: 'step_completed' | 'step_failed' };
+
 export interface StepError {
   readonly reason: string;
   readonly message: string;

@@ -37,6 +37,7 @@ interface ShapedDefinition {
   readonly input?: { readonly schema?: JsonObject };
   readonly output?: JsonObject;
   readonly timeoutMs?: number;
+  readonly driver?: 'temporal';
 }
 
 function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>): ReadDefinition {
@@ -70,6 +71,7 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
     start: graph.start,
     steps: new Map(steps.map(({ step }) => [step.id, step])),
     timeoutMs: json.timeoutMs,
+    driver: json.driver,
     checkInput: input.check,
     output: outputOf(output),
   };

@@ -65,6 +65,7 @@ export function readStep(kind: StepKind, fields: JsonObject, pointer: string, co
     kind: kind.kind,
     effect: kind.effect,
     irreversible,
+    takesLong: kind.takesLong === true,
     next,
     retry: { ...defaultRetry, ...(fields['retry'] as Partial<typeof defaultRetry> | undefined) },
     timeoutMs: typeof fields['timeoutMs'] === 'number' ? fields['timeoutMs'] : defaultTimeoutMs,

@@ -42,6 +42,10 @@ const definitionFields: JsonObject = {
     properties: { schema: { type: 'object', description: 'JSON Schema that the input of a run must meet.' } },
   },
   timeoutMs: { type: 'integer', minimum: 1000, maximum: 30 * 86_400_000, description: 'Of a run, undos not counted.' },
+  driver: {
+    enum: ['temporal'],
+    description: 'Has Temporal drive the runs from their start. None given: whoever is fit, which is quicker.',
+  },
   output: { type: 'object', maxProperties: 100, description: 'Template of what a completed run gives.' },
 };
 

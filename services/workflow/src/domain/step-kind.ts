@@ -17,6 +17,8 @@ export interface StepKind {
   readonly required: readonly string[];
   /** An effect changes something outside the fleet: it needs an undo, or stands irreversible behind a passed validation. */
   readonly effect: boolean;
+  /** Takes seconds or minutes as a rule: a run is given to Temporal for it. */
+  readonly takesLong?: boolean;
   /** A step that asks may be asked again by a validation. */
   readonly role?: 'asks';
   /** Reads one step's fields, whose shape has been checked. What is wrong beyond shapes is reported through the reader. */
@@ -76,6 +78,7 @@ export interface Step extends StepPlan {
   readonly kind: string;
   readonly effect: boolean;
   readonly irreversible: boolean;
+  readonly takesLong: boolean;
   readonly next: Target;
   readonly retry: RetryPolicy;
   /** Of one attempt. */

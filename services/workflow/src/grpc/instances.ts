@@ -3,27 +3,24 @@ import type { GrantService } from '@flotilla/contracts/identity';
 import type { InstanceService } from '@flotilla/contracts/workflow';
 import { AppError, retryable } from '@flotilla/errors';
 import type { Call, GrpcClient, ServiceImplementation } from '@flotilla/grpc';
-import { type Database, scopeOf, type Tx } from '@flotilla/postgres';
-import type { Moving } from '../commands/advance.ts';
+import { type Database, scopeOf } from '@flotilla/postgres';
 import { cancelInstance } from '../commands/cancel-instance.ts';
-import type { Drivers } from '../commands/drivers.ts';
-import { startInstance } from '../commands/start-instance.ts';
 import { insertEndedGrant } from '../db/grant-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { stepIdOf } from '../domain/path.ts';
+import { type Starting, startFor } from '../lane/start-run.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
 import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
-import { getWorkflow } from '../queries/workflows.ts';
+import { definitionToStart } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
 
 /** What answering for runs needs from outside. */
-export interface Running extends Moving {
+export interface Running extends Starting {
   readonly db: Database<Schema>;
   readonly newId: () => string;
-  readonly drivers: Drivers;
   readonly wakeups: Wakeups;
   readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
   readonly ownToken: (tenantId: string) => Promise<string>;
@@ -35,19 +32,25 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
     async startInstance({ workflowId, input = {}, tags }, call) {
       const startedBy = actorId(call);
       const id = running.newId();
-      await db.read(call, (tx) => getWorkflow(tx, workflowId)); // before a grant is made for nothing
+      const definition = await db.read(call, (tx) => definitionToStart(running, tx, workflowId)); // before a grant is made for nothing
       const grantId = await grantFor(running, call, id);
-      const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
       const { traceparent } = call;
+      const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
+      const start = startFor(running, call.principal.tenantId, definition);
       const wish = { id, workflowId, input, tags, grantId, traceparent, startedBy };
-      const start = async (tx: Tx<Schema>) => toInstanceMessage(await startInstance(running, tx, wish));
-      const started = await db.write(call, start).catch(async (error: unknown) => {
-        // After any other error the run may have been accepted all the same.
-        if (error instanceof AppError && !retryable(error.code)) await unused();
-        throw error;
-      });
-      if (started.id !== id) await unused();
-      else drivers.start({ tenantId: call.principal.tenantId, instanceId: id, epoch: 1 });
+      const started = await db
+        .write(call, async (tx) => toInstanceMessage(await start.accept(tx, wish)))
+        .catch(async (error: unknown) => {
+          start.giveUp();
+          // After any other error the run may have been accepted all the same.
+          if (error instanceof AppError && !retryable(error.code)) await unused();
+          throw error;
+        });
+      if (started.id === id) start.go();
+      else {
+        start.giveUp();
+        await unused();
+      }
       return started;
     },
     getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),

@@ -1,8 +1,10 @@
 import { AppError } from '@flotilla/errors';
 import { pageSizeOf, pageToken, type ReadTx, toPage } from '@flotilla/postgres';
+import type { Definitions } from '../commands/definitions.ts';
 import type { Schema } from '../db/schema.ts';
 import { findWorkflow, listWorkflows } from '../db/workflow-repository.ts';
-import type { Workflow, WorkflowStatus } from '../domain/workflow.ts';
+import type { Definition } from '../domain/definition.ts';
+import { versionToStart, type Workflow, type WorkflowStatus } from '../domain/workflow.ts';
 
 export async function getWorkflow(tx: ReadTx<Schema>, id: string): Promise<Workflow> {
   const workflow = await findWorkflow(tx, id);
@@ -20,4 +22,14 @@ export async function pageOfWorkflows(
     await listWorkflows(tx, { status, slug, cursor: pageToken.decode(wish.pageToken), limit: size + 1 }),
     size,
   );
+}
+
+/** What a run that starts now would be made of. */
+export async function definitionToStart(
+  { definitions }: { readonly definitions: Definitions },
+  tx: ReadTx<Schema>,
+  id: string,
+): Promise<Definition> {
+  const workflow = await getWorkflow(tx, id);
+  return definitions.ofVersion(tx, id, versionToStart(workflow));
 }

@@ -2,13 +2,13 @@ import { InstanceStatus } from '@flotilla/contracts/workflow';
 import { eventually, testTemporalAddress } from '@flotilla/testing';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startWorkflow, type WorkflowHarness } from '../harness.ts';
+import { drivers, startWorkflow, type WorkflowHarness } from '../harness.ts';
 import { wellScript } from '../neighbours.ts';
 
 let fleet: WorkflowHarness;
 let connection: Connection;
 beforeAll(async () => {
-  fleet = await startWorkflow({ WORKFLOW_DRIVER_SILENT_FOR_MS: '500' });
+  fleet = await startWorkflow({ ...drivers[0].env, WORKFLOW_DRIVER_SILENT_FOR_MS: '500' });
   connection = await Connection.connect({ address: testTemporalAddress() });
 });
 afterAll(async () => {

@@ -17,6 +17,7 @@ const template = { type: 'string', minLength: 1 };
 export const agentStep: StepKind = {
   kind: 'agent',
   role: 'asks',
+  takesLong: true,
   effect: false,
   required: ['prompt'],
   fields: {

@@ -1,0 +1,79 @@
+import type { Busy } from '../db/lane-repository.ts';
+
+/** One run's place in a lane. */
+export interface Place {
+  release(): void;
+}
+
+/** The part of a lane that one tenant may fill, so that another always finds a place. */
+const SHARE = 0.75;
+
+/** Counts who is in a lane. */
+export interface Places {
+  /** Undefined where the lane is full, the tenant has its share, or runs of the tenant wait already and have to be first. */
+  reserve(tenantId: string): Place | undefined;
+  /** For runs that were admitted from the queue: whoever chose them has looked at the places. */
+  take(tenantId: string): Place;
+  free(): number;
+  /** How many runs could be admitted at most, as far as is known who waits. */
+  room(): number;
+  /** Of one tenant, at most. */
+  readonly share: number;
+  busy(): readonly Busy[];
+  /** A run of the tenant has to wait. */
+  queued(tenantId: string): void;
+  /** Nobody is known to wait any more. */
+  nobodyWaits(): void;
+  someWait(): boolean;
+  onFree(listener: () => void): void;
+}
+
+export function createPlaces(options: {
+  readonly runs: number;
+  readonly weightOf: (tenantId: string) => number;
+}): Places {
+  const { runs, weightOf } = options;
+  const running = new Map<string, number>();
+  const waiting = new Set<string>();
+  const share = Math.max(1, Math.ceil(runs * SHARE));
+  let taken = 0;
+  let freed = (): void => {};
+
+  function take(tenantId: string): Place {
+    taken += 1;
+    running.set(tenantId, (running.get(tenantId) ?? 0) + 1);
+    let released = false;
+    return {
+      release() {
+        if (released) return;
+        released = true;
+        taken -= 1;
+        const left = (running.get(tenantId) ?? 1) - 1;
+        if (left === 0) running.delete(tenantId);
+        else running.set(tenantId, left);
+        freed();
+      },
+    };
+  }
+
+  const free = () => Math.max(0, runs - taken);
+
+  return {
+    share,
+    take,
+    reserve: (tenantId) =>
+      taken >= runs || (running.get(tenantId) ?? 0) >= share || waiting.has(tenantId) ? undefined : take(tenantId),
+    free,
+    room: () =>
+      waiting.size === 0
+        ? free()
+        : Math.min(free(), Math.max(...[...waiting].map((tenantId) => share - (running.get(tenantId) ?? 0)))),
+    busy: () => [...running].map(([tenantId, count]) => ({ tenantId, running: count, weight: weightOf(tenantId) })),
+    queued: (tenantId) => void waiting.add(tenantId),
+    nobodyWaits: () => waiting.clear(),
+    someWait: () => waiting.size > 0,
+    onFree(listener) {
+      freed = listener;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import type { Tx } from '@flotilla/postgres';
+import { type Moving, moveOn } from '../commands/advance.ts';
+import type { Drivers } from '../commands/drivers.ts';
+import type { Run } from '../commands/run.ts';
+import { type StartWish, startInstance } from '../commands/start-instance.ts';
+import type { Instance } from '../db/instance-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import type { Action } from '../domain/action.ts';
+import type { Definition } from '../domain/definition.ts';
+import type { Admission } from './admission.ts';
+import type { Lane } from './lane.ts';
+
+/** What starting runs needs besides. */
+export interface Starting extends Moving {
+  readonly lane: Lane;
+  readonly admission: Admission;
+  readonly drivers: Drivers;
+  readonly leaseMs: number;
+}
+
+/** A start that found out who is going to drive the run. */
+export interface Start {
+  /** Writes the run; where it begins in the lane, its first step too. May be called again when the transaction is repeated. */
+  accept(tx: Tx<Schema>, wish: StartWish): Promise<Instance>;
+  /** After the commit: begins. */
+  go(): void;
+  /** Nothing was started. */
+  giveUp(): void;
+}
+
+/** Runs that a lane takes begin there at once if it has a place for the tenant, and otherwise wait in the database for one. */
+export function startFor(starting: Starting, tenantId: string, definition: Definition): Start {
+  const { lane, admission, drivers, leaseMs } = starting;
+  const place = lane.takes(definition) ? lane.reserve(tenantId) : undefined;
+  let begun: { readonly run: Run; readonly actions: readonly Action[] } | undefined;
+
+  async function accept(tx: Tx<Schema>, wish: StartWish): Promise<Instance> {
+    if (place === undefined) {
+      const run = await startInstance(
+        starting,
+        tx,
+        lane.takes(definition) ? { ...wish, driver: { name: 'queued' } } : wish,
+      );
+      begun = { run, actions: [] };
+      return run.instance;
+    }
+    const run = await startInstance(starting, tx, { ...wish, driver: { name: 'lane', leaseMs } });
+    begun = await moveOn(starting, tx, run, run.instance.driverEpoch);
+    return begun.run.instance;
+  }
+
+  return {
+    accept,
+    go() {
+      if (begun === undefined) return;
+      const { id: instanceId, driverEpoch: epoch, driver } = begun.run.instance;
+      const reference = { tenantId, instanceId, epoch };
+      if (place !== undefined) lane.drive(place, { ...reference, ...begun });
+      else if (driver === 'queued') admission.queued(tenantId);
+      else drivers.start(reference);
+    },
+    giveUp: () => place?.release(),
+  };
+}

@@ -1,0 +1,139 @@
+import { InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
+import { eventually, tenant, testTemporalAddress } from '@flotilla/testing';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { drivers, inputFor, startWorkflow, verbs, type WorkflowHarness } from './harness.ts';
+import { quickWatch } from './release-watch.ts';
+
+let fleet: WorkflowHarness;
+let connection: Connection;
+beforeAll(async () => {
+  fleet = await startWorkflow({ ...drivers[1].env, WORKFLOW_LANE_RUNS: '4' });
+  connection = await Connection.connect({ address: testTemporalAddress() });
+});
+afterAll(async () => {
+  await connection.close();
+  await fleet.stop();
+});
+
+const driverOf = async (id: string) => {
+  const [row] = await fleet.database.query<{ driver: string; driver_epoch: number }>(
+    `select driver, driver_epoch from workflow_instances where id = '${id}'`,
+  );
+  return `${row?.driver} ${row?.driver_epoch}`;
+};
+const journalOf = (id: string) =>
+  fleet.database.query(
+    `select seq, kind, step_id, visit from workflow_journal where instance_id = '${id}' order by seq`,
+  );
+const isKnownToTemporal = (id: string) =>
+  new Client({ connection }).workflow
+    .getHandle(id)
+    .describe()
+    .then(
+      () => true,
+      () => false,
+    );
+const _openedBy = (id: string) => fleet.tracker.answered().filter((line) => line.includes(id)).length;
+
+test('a run that nothing makes wait never meets Temporal, and leaves the same journal, tasks and events as one that does', async () => {
+  const inLane = await fleet.start(await fleet.activate(quickWatch()));
+  const atTemporal = await fleet.start(await fleet.activate(quickWatch({ driver: 'temporal' })));
+  for (const id of [inLane, atTemporal]) {
+    expect(await fleet.ended(id)).toMatchObject({
+      status: InstanceStatus.COMPLETED,
+      output: { record: expect.any(String) },
+    });
+  }
+  expect([await driverOf(inLane), await driverOf(atTemporal)]).toEqual(['lane 1', 'temporal 1']);
+  expect([await isKnownToTemporal(inLane), await isKnownToTemporal(atTemporal)]).toEqual([false, true]);
+
+  expect(await journalOf(inLane)).toEqual(await journalOf(atTemporal));
+  const tasksOf = async (instanceId: string) =>
+    (await fleet.instances.listTasks({ instanceId })).tasks.map(({ stepId, visit, status, attempts }) => [
+      stepId,
+      visit,
+      status,
+      attempts,
+    ]);
+  expect(await tasksOf(inLane)).toEqual(await tasksOf(atTemporal));
+  expect(await tasksOf(inLane)).toHaveLength(3);
+  const eventsOf = (id: string) =>
+    fleet.database.query(
+      `select event_seq, type from outbox where aggregate_id = '${id}'
+       union all select event_seq, type from outbox_sent where aggregate_id = '${id}' order by event_seq`,
+    );
+  expect(await eventsOf(inLane)).toEqual(await eventsOf(atTemporal));
+});
+
+test('a step that has to wait before its next attempt takes its run to Temporal, where its attempts count on', async () => {
+  await fleet.tracker.mood({ on: 'open', action: 'refuse', status: 503, times: 2 });
+  const before = fleet.tracker.counts().opened;
+  const retry = { maxAttempts: 3, initialIntervalMs: 300 };
+  const id = await fleet.start(await fleet.activate(quickWatch({}, { retry })));
+  expect(await fleet.ended(id)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  expect(await driverOf(id)).toBe('temporal 2');
+  const [open] = (await fleet.instances.listTasks({ instanceId: id })).tasks;
+  expect(open).toMatchObject({ stepId: 'open', attempts: 3, status: TaskStatus.COMPLETED });
+  expect(fleet.tracker.counts().opened - before).toBe(1);
+});
+
+test('a run in the lane of one replica is cancelled by way of another', async () => {
+  const other = await fleet.replica();
+  const clients = await fleet.as(other.address);
+  const undone = fleet.tracker.undone();
+  await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 30_000 });
+  const id = await fleet.start(await fleet.activate(quickWatch({}, { timeoutMs: 20_000 })));
+  await clients.instances.cancelInstance({ id });
+  expect(await fleet.ended(id, 15_000)).toMatchObject({ status: InstanceStatus.CANCELLED });
+  expect(fleet.tracker.undone() - undone).toBe(1);
+  clients.close();
+  await other.stop();
+});
+
+test('a lane that closes gives its runs to Temporal, those in the middle of a step too', async () => {
+  const leaving = await fleet.replica({ FLOTILLA_SHUTDOWN_GRACE_MS: '3500' });
+  const clients = await fleet.as(leaving.address);
+  const before = fleet.tracker.counts();
+  await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 30_000 });
+  const { activate, start } = verbs(clients, fleet);
+  const id = await start(await activate(quickWatch({}, { timeoutMs: 20_000 })));
+  await eventually(() => fleet.tracker.counts().opened === before.opened + 1);
+  await leaving.stop();
+  expect(await fleet.ended(id)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  expect(await driverOf(id)).toBe('temporal 2');
+  expect(fleet.tracker.counts()).toMatchObject({ opened: before.opened + 1, duplicates: before.duplicates });
+  clients.close();
+});
+
+test('runs that find the lane full wait in the database, and nobody fills it alone: another tenant finds a place at once', async () => {
+  const tenants = [tenant(), tenant()] as const;
+  const first: string[] = [];
+  const sides = await Promise.all(tenants.map((tenantId) => fleet.as(fleet.address, { tenantId })));
+  const [many, few] = sides;
+  if (many === undefined || few === undefined) throw new Error('two tenants');
+  const workflowOf = (clients: typeof many) => verbs(clients, fleet).activate(quickWatch({}, { timeoutMs: 60_000 }));
+  const [ofMany, ofFew] = [await workflowOf(many), await workflowOf(few)];
+  const startOf = async (clients: typeof many, workflowId: string) =>
+    (await clients.instances.startInstance({ workflowId, input: inputFor(fleet.tracker.url) })).id;
+
+  // Three of the four places are held; the rest of the tenant's runs queue.
+  for (let held = 0; held < 3; held += 1) await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 3_000 });
+  for (let run = 0; run < 30; run += 1) first.push(await startOf(many, ofMany));
+  const waiting = async () =>
+    (await fleet.database.query<{ driver: string }>(`select driver from workflow_instances where driver = 'queued'`))
+      .length;
+  expect(await waiting()).toBe(27);
+  const other = await startOf(few, ofFew);
+  await eventually(async () => (await few.instances.getInstance({ id: other })).completeTime !== undefined, {
+    timeoutMs: 2_500,
+  });
+  expect(await waiting()).toBe(27);
+  for (const id of first) {
+    await eventually(async () => (await many.instances.getInstance({ id })).completeTime !== undefined, {
+      timeoutMs: 30_000,
+    });
+  }
+  expect(await waiting()).toBe(0);
+  for (const clients of sides) clients.close();
+});

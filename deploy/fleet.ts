@@ -240,7 +240,10 @@ function specialEnvironment(service: (typeof grpcServices)[number], around: Surr
         WORKFLOW_TEMPORAL_PAYLOAD_SECRETS: around.secret('payload/workflow'),
       };
     case 'llm-agent':
-      return { LLM_AGENT_LOCAL_MODEL_URL: around.localModelUrl };
+      return {
+        LLM_AGENT_LOCAL_MODEL_URL: around.localModelUrl,
+        LLM_AGENT_ENCRYPTION_SECRETS: around.secret('encryption/llm-agent'),
+      };
     case 'notification':
       return { NOTIFICATION_SMTP_URL: around.smtpUrl, NOTIFICATION_MAIL_FROM: 'Flotilla <fleet@flotilla.example>' };
     default:

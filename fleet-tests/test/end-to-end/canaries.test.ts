@@ -37,6 +37,7 @@ beforeAll(async () => {
   const token = await fleet.exchange(created.key);
   const agent = await fleet.ok('POST', '/v1/agents', { key: created.key, body: agentOf(`canary-${mark}`) });
   await fleet.ok('POST', `/v1/agents/${agent.id}:execute`, { key: created.key, body: { prompt: 'Hello?' } });
+  const providerSecrets = await askByProviders(created.key, mark);
   const agents = fleet.client(AgentService, created.key);
   await agents.getAgent({ id: agent.id }, { token });
   agents.close();
@@ -56,6 +57,7 @@ beforeAll(async () => {
     'a session token': sessionToken,
     'a signed principal': token,
     'the provider key': providerKey,
+    ...providerSecrets,
   });
   // All has arrived where it goes: the log knows of the last step.
   await eventually(
@@ -78,9 +80,39 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => model.stop());
 
-test('the provider is the one who got the provider key', () => {
-  expect(new Set(model.authorizations)).toEqual(new Set([`Bearer ${providerKey}`]));
-});
+/** Keys of a tenant's provider, before and after its rotation, and of a user's own: each is sent, and one is refused. */
+async function askByProviders(key: string, mark: string): Promise<Record<string, string>> {
+  const [first, second, own] = ['first', 'second', 'own'].map((which) => `sk-canary-${which}-${mark}`);
+  const body = { name: 'P', kind: 'PROVIDER_KIND_OPENAI_COMPATIBLE', baseUrl: model.url };
+  const shared = { ...body, slug: `shared-${mark.slice(0, 8)}`, secret: first };
+  const provider = await fleet.ok('POST', '/v1/providers', { key, body: shared });
+  const agent = await fleet.ok('POST', '/v1/agents', {
+    key,
+    body: { ...agentOf(`by-provider-${mark}`), provider: shared.slug },
+  });
+  const execute = () => fleet.ok('POST', `/v1/agents/${agent.id}:execute`, { key, body: { prompt: 'Hello?' } });
+  await execute();
+  await fleet.ok('PATCH', `/v1/providers/${provider.id}`, { key, body: { secret: second } });
+  model.play([
+    { kind: 'status', status: 401, body: JSON.stringify({ error: { message: `Incorrect key: ${second}` } }) },
+    { kind: 'status', status: 400, body: JSON.stringify({ error: { message: `Incorrect key: ${second}` } }) },
+    modelReplies.text('Hello.'),
+  ]);
+  await fleet.ok('POST', `/v1/providers/${provider.id}:test`, { key, body: {} });
+  await execute();
+  await fleet.ok('POST', '/v1/own-providers', { key, body: { ...shared, secret: own } });
+  await execute();
+  // Refused requests too: what is wrong with them is said without the key.
+  await fleet.call('POST', '/v1/providers', { key, body: { ...shared, slug: 'no slug', secret: own } });
+  expect(new Set(model.authorizations)).toEqual(
+    new Set([providerKey, first, second, own].map((one) => `Bearer ${one}`)),
+  );
+  return {
+    'the key of a tenant’s provider': first ?? '',
+    'its next key': second ?? '',
+    'the key of a user’s own provider': own ?? '',
+  };
+}
 
 test('no secret is in a log, in Kafka’s segments, in Temporal’s file or in a mail', async () => {
   const folders = ['logs', 'data/kafka', 'data/temporal', 'data/valkey', 'data/maildev', 'data/tracker'];

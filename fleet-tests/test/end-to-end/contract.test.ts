@@ -108,6 +108,8 @@ test('the resources that nobody else could see were there all the time', async (
     agent: 'agents',
     execution: 'executions',
     conversation: 'conversations',
+    provider: 'providers',
+    own_provider: 'providers',
     workflow: 'workflows',
     instance: 'instances',
     rule: 'validation-rules',

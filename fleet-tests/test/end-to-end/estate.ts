@@ -9,6 +9,8 @@ export type Kind =
   | 'agent'
   | 'execution'
   | 'conversation'
+  | 'provider'
+  | 'own_provider'
   | 'workflow'
   | 'instance'
   | 'rule'
@@ -49,6 +51,9 @@ export async function buildEstate(
   expect(execution.status).toBe('EXECUTION_STATUS_COMPLETED');
   const conversation = await post('/v1/conversations', { agentId: agent.id, title: `talk-${mark}` });
   await post(`/v1/conversations/${conversation.id}:send`, { content: 'Say hello.' });
+  const providerOf = (slug: string) => ({ name: slug, slug, kind: 'PROVIDER_KIND_OPENAI', secret: `sk-${mark}` });
+  const provider = await post('/v1/providers', providerOf(`provider-${mark}`));
+  const ownProvider = await post('/v1/own-providers', providerOf(`own-${mark}`));
   const workflow = await post('/v1/workflows', { name: 'W', slug: `workflow-${mark}`, definition: tinyDefinition });
   await post(`/v1/workflows/${workflow.id}:activate`, {});
   const instance = await post(`/v1/workflows/${workflow.id}:start`, { input: {} });
@@ -97,6 +102,8 @@ export async function buildEstate(
     agent: agent.id,
     execution: execution.id,
     conversation: conversation.id,
+    provider: provider.id,
+    own_provider: ownProvider.id,
     workflow: workflow.id,
     instance: instance.id,
     rule: rule.id,

@@ -30,6 +30,7 @@ export async function flotilla(site: FleetSite, ...argv: readonly string[]): Pro
       GATEWAY_FAILED_CREDENTIALS_PER_MINUTE: '100000',
       LLM_AGENT_OPENAI_COMPATIBLE_URL: `http://127.0.0.1:${site.portBase + modelPortOffset}/v1`,
       LLM_AGENT_OPENAI_COMPATIBLE_KEY: providerKey,
+      LLM_AGENT_ALLOWED_HOSTS: `127.0.0.1:${site.portBase + modelPortOffset}`,
     },
   });
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
+import { anthropicAnswer } from './anthropic-stream.ts';
 
-/** A chat completion as it was asked for. */
+/** A chat completion, or a message of Anthropic's, as it was asked for. */
 export interface ModelRequest {
   readonly model: string;
   readonly messages: readonly { readonly role: string; readonly content: string }[];
+  /** Anthropic's. */
+  readonly system?: unknown;
+  /** Anthropic's: a tool by which the model answers. */
+  readonly tools?: readonly { readonly name: string }[];
   readonly stream?: boolean;
   readonly stream_options?: { readonly include_usage?: boolean };
   readonly response_format?: unknown;
@@ -50,7 +55,7 @@ export interface ScriptedModel {
   readonly url: string;
   /** Requests received, in order. */
   readonly requests: readonly ModelRequest[];
-  /** Values of the `authorization` headers received. */
+  /** Values of the `authorization` headers received, or of Anthropic's `x-api-key`. */
   readonly authorizations: readonly (string | undefined)[];
   /** Requests whose caller closed the connection before the reply was whole. */
   readonly hangUps: number;
@@ -75,8 +80,8 @@ export const modelReplies = {
 } as const;
 
 /**
- * Starts an OpenAI-compatible server that answers by script. It speaks the real protocol over a real socket, so that
- * providers are tested from the outside.
+ * Starts a server that answers by script. It speaks the real protocols over a real socket, so that providers are tested
+ * from the outside: OpenAI's chat completions (as Ollama does), Anthropic's messages, and both of their lists of models.
  *
  * @example
  * const model = await startScriptedModel({ script: [modelReplies.rateLimited(1), modelReplies.text('Hello.')] });
@@ -103,18 +108,21 @@ export async function startScriptedModel({
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'POST' || request.url !== '/v1/chat/completions') {
+    const protocol = protocolOf(request);
+    if (protocol === undefined) {
       sendStatus(response, 404, {}, JSON.stringify({ error: { message: 'There is no such route.' } }));
       return;
     }
-    const question = JSON.parse(await readText(request)) as ModelRequest;
-    authorizations.push(request.headers.authorization);
+    const text = await readText(request);
+    const question = text === '' ? { model: '', messages: [] } : (JSON.parse(text) as ModelRequest);
+    const anthropicKey = request.headers['x-api-key'];
+    authorizations.push(anthropicKey === undefined ? request.headers.authorization : String(anthropicKey));
     const hit = requests.push(question);
     const reply =
       typeof current === 'function'
         ? await current(question, hit)
         : (current[Math.min(hit, current.length) - 1] ?? current[0]);
-    await perform(reply, question, response);
+    await perform(reply, { ...question, protocol }, response);
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -144,7 +152,16 @@ export async function startScriptedModel({
   };
 }
 
-async function perform(reply: ModelReply, question: ModelRequest, response: ServerResponse): Promise<void> {
+function protocolOf({ method, url }: IncomingMessage): Protocol | undefined {
+  if (method === 'GET' && url === '/v1/models') return 'list of models';
+  if (method === 'POST' && url === '/v1/chat/completions') return 'chat completions';
+  return method === 'POST' && url === '/v1/messages' ? 'messages' : undefined;
+}
+
+type Protocol = 'chat completions' | 'messages' | 'list of models';
+type Question = ModelRequest & { readonly protocol: Protocol };
+
+async function perform(reply: ModelReply, question: Question, response: ServerResponse): Promise<void> {
   switch (reply.kind) {
     case 'hang':
       return;
@@ -156,9 +173,19 @@ async function perform(reply: ModelReply, question: ModelRequest, response: Serv
       return;
     case 'broken':
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write(chunkOf(question, { content: reply.text }, null), () => response.destroy());
+      response.write(
+        question.protocol === 'messages'
+          ? messageOf(question).start(7) + messageOf(question).piece(reply.text)
+          : chunkOf(question, { content: reply.text }, null),
+        () => response.destroy(),
+      );
       return;
     case 'answer':
+      if (question.protocol === 'list of models') {
+        const data = ['scripted', 'priced'].map((id) => ({ id, object: 'model' }));
+        return sendStatus(response, 200, {}, JSON.stringify({ object: 'list', data }));
+      }
+      if (question.protocol === 'messages') return streamMessage(reply, question, response);
       await (question.stream === true ? stream(reply, question, response) : answer(reply, question, response));
   }
 }
@@ -180,6 +207,21 @@ async function stream(reply: AnswerReply, question: ModelRequest, response: Serv
   }
   response.end('data: [DONE]\n\n');
 }
+
+async function streamMessage(reply: AnswerReply, question: Question, response: ServerResponse): Promise<void> {
+  const message = messageOf(question);
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.write(message.start(reply.promptTokens ?? 7));
+  let length = 0;
+  for await (const piece of piecesOf(reply.text)) {
+    if (response.destroyed) return;
+    length += piece.length;
+    response.write(message.piece(piece));
+  }
+  response.end(message.end(reply.finishReason === 'length', usageOf(reply, length).completion_tokens));
+}
+
+const messageOf = ({ model, tools }: Question) => anthropicAnswer(model, tools?.[0]?.name);
 
 async function answer(reply: AnswerReply, question: ModelRequest, response: ServerResponse): Promise<void> {
   const content = (await Array.fromAsync(piecesOf(reply.text))).join('');

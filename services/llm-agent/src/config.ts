@@ -1,5 +1,5 @@
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
-import { type CommonConfig, commonConfig } from '@flotilla/service';
+import { type CommonConfig, commonConfig, type EncryptionConfig, encryptionConfig } from '@flotilla/service';
 
 /** What the llm-agent service is started with. Times in milliseconds. */
 export interface Config extends CommonConfig {
@@ -7,7 +7,10 @@ export interface Config extends CommonConfig {
     /** None where it is not configured. */
     readonly localModelUrl: string | undefined;
     readonly openaiCompatible: { readonly url: string | undefined; readonly key: string | undefined };
+    /** `host:port` inside the operator's networks that tenants' providers may be at. */
+    readonly allowedHosts: readonly string[];
   };
+  readonly encryption: EncryptionConfig & { readonly rewrapEveryMs: number };
   readonly executions: ExecutionsConfig;
 }
 
@@ -49,6 +52,19 @@ export const readConfig = (read: EnvironmentReader): Config => ({
         optional: true,
       }),
     },
+    allowedHosts: read.list('LLM_AGENT_ALLOWED_HOSTS', {
+      description:
+        'Addresses of tenants’ providers that are not on the public internet, `host:port`; all others there are refused.',
+      default: [],
+    }),
+  },
+  encryption: {
+    ...encryptionConfig(read, 'LLM_AGENT'),
+    rewrapEveryMs: read.integer('LLM_AGENT_REWRAP_EVERY_MS', {
+      description: 'How often secrets under an older key are looked for, and the file of secrets is read again.',
+      default: 60_000,
+      min: 10,
+    }),
   },
   executions: {
     timeoutMs: read.integer('LLM_AGENT_EXECUTION_TIMEOUT_MS', {

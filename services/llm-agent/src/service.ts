@@ -4,10 +4,14 @@ import {
   AgentVersionService,
   ConversationService,
   ExecutionService,
+  OwnProviderService,
   PriceService,
+  ProviderService,
 } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
+import { isAllowedByName, mayCall } from '@flotilla/outbound';
 import { newId } from '@flotilla/postgres';
+import { createEncryptionKeyring, secretsOf } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
@@ -15,6 +19,7 @@ import type { Schema } from './db/schema.ts';
 import { createConversing } from './execution/conversing.ts';
 import { createExecutor, type ExecutorOptions } from './execution/executor.ts';
 import { createRetention } from './execution/retention.ts';
+import { createRewrapSweep } from './execution/rewrap-sweep.ts';
 import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
 import { agentVersions } from './grpc/agent-versions.ts';
@@ -22,8 +27,11 @@ import { agents } from './grpc/agents.ts';
 import { conversations } from './grpc/conversations.ts';
 import { executions } from './grpc/executions.ts';
 import { prices } from './grpc/prices.ts';
+import { ownProviders, providers as providersOf } from './grpc/providers.ts';
 import { createMeters } from './metrics.ts';
-import { createProviders } from './providers/providers.ts';
+import { createOutboundFetch } from './providers/outbound-fetch.ts';
+import { createProviders, operatorNames } from './providers/providers.ts';
+import { createProviderTest } from './providers/test-provider.ts';
 
 /** Time to write down how interrupted executions ended. */
 const endingMs = 3_000;
@@ -40,7 +48,17 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   });
   const { db, log } = kit;
   const now = () => new Date();
-  const providers = createProviders(config.providers, limits.maxAnswerBytes);
+  const keyring = createEncryptionKeyring(secretsOf(config.encryption));
+  const allowedHosts = new Set(config.providers.allowedHosts);
+  const outbound = createOutboundFetch(allowedHosts);
+  const providers = createProviders({
+    db,
+    keyring,
+    log,
+    config: config.providers,
+    fetch: outbound.fetch,
+    maxAnswerBytes: limits.maxAnswerBytes,
+  });
   const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };
   const runs = createRuns({ db, lease, heartbeatMs: limits.heartbeatMs, maxRuns: limits.max, log });
   const meters = createMeters(kit.metrics, () => runs.count);
@@ -70,13 +88,28 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   });
   const { keepDays, keepMessagesDays, purgeAfterDays } = limits;
   const retention = createRetention({ db, keepExecutionsDays: keepDays, keepMessagesDays, purgeAfterDays, log, now });
+  const rewrap = createRewrapSweep({ db, keyring, everyMs: config.encryption.rewrapEveryMs, meters, log });
   const components: Component[] = [
+    { name: 'providers', phase: 'storage', stop: () => outbound.close() },
     { name: 'retention', phase: 'work', start: () => retention.start(), stop: () => retention.stop() },
+    { name: 'rewrap', phase: 'work', start: async () => rewrap.start(), stop: () => rewrap.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     // Together with the server: calls that wait for an execution get its end before they are aborted.
     { name: 'executions', phase: 'edge', stop: (graceMs) => runs.drain(graceMs - endingMs) },
   ];
-  const keeping = { providers: new Set(providers.keys()), now, newId };
+  const sharedProviders = new Set(providers.shared.keys());
+  const keeping = { sharedProviders, now, newId };
+  const providerKeeping = {
+    keyring,
+    now,
+    newId,
+    rules: {
+      sharedNames: operatorNames,
+      allowsAddress: (url: URL) => mayCall(url, allowedHosts),
+      allowsPlain: (url: URL) => isAllowedByName(url, allowedHosts),
+      hasLocalModel: config.providers.localModelUrl !== undefined,
+    },
+  };
   return kit.service({
     grpc: [
       implement(AgentService, agents(db, keeping)),
@@ -84,6 +117,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(ExecutionService, executions(db, executor)),
       implement(PriceService, prices(db, keeping)),
       implement(ConversationService, conversations(db, { now, newId }, conversing)),
+      implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),
+      implement(OwnProviderService, ownProviders(db, providerKeeping)),
     ],
     components,
   });

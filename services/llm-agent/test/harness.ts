@@ -7,7 +7,9 @@ import {
   ConversationService,
   type Execution,
   ExecutionService,
+  OwnProviderService,
   PriceService,
+  ProviderService,
 } from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger, type Logger } from '@flotilla/observability';
@@ -35,6 +37,8 @@ export interface Clients {
   readonly executions: GrpcClient<typeof ExecutionService>;
   readonly prices: GrpcClient<typeof PriceService>;
   readonly conversations: GrpcClient<typeof ConversationService>;
+  readonly providers: GrpcClient<typeof ProviderService>;
+  readonly ownProviders: GrpcClient<typeof OwnProviderService>;
 }
 
 /** What the service stands on. */
@@ -90,6 +94,8 @@ export function environment({ database, model, topics }: Backing): Record<string
     LLM_AGENT_DATABASE_URL: database.appUrl,
     LLM_AGENT_RELAY_DATABASE_URL: database.relayUrl,
     LLM_AGENT_CLIENT_SECRET: 'not-used-in-these-tests',
+    LLM_AGENT_ENCRYPTION_SECRETS: 'first-secret-of-these-tests',
+    LLM_AGENT_REWRAP_EVERY_MS: '100',
     LLM_AGENT_OPENAI_COMPATIBLE_URL: model.url,
     LLM_AGENT_OPENAI_COMPATIBLE_KEY: 'sk-canary-provider-key',
     FLOTILLA_KAFKA_BROKERS: topics.brokers.join(','),
@@ -126,18 +132,19 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     const executions = createGrpcClient(ExecutionService, options);
     const prices = createGrpcClient(PriceService, options);
     const conversations = createGrpcClient(ConversationService, options);
+    const providers = createGrpcClient(ProviderService, options);
+    const ownProviders = createGrpcClient(OwnProviderService, options);
     return {
       agents,
       versions,
       executions,
       prices,
       conversations,
+      providers,
+      ownProviders,
       close() {
-        conversations.close();
-        agents.close();
-        versions.close();
-        executions.close();
-        prices.close();
+        for (const client of [agents, versions, executions, prices, conversations, providers, ownProviders])
+          client.close();
       },
     };
   }

@@ -4,4 +4,5 @@ import type { Conflicts } from '@flotilla/postgres';
 export const conflicts: Conflicts = {
   model_prices_entry: ['already_exists', 'PRICE_EXISTS', 'There is a price for this model from that moment already.'],
   agents_slug: ['already_exists', 'AGENT_SLUG_TAKEN', 'Another agent has this slug.'],
+  llm_providers_slug: ['already_exists', 'PROVIDER_SLUG_TAKEN', 'There is a provider of this slug.'],
 };

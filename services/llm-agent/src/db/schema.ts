@@ -1,5 +1,5 @@
 // Generated from the migrated database by the generate script. Do not edit.
-import type { Generated, GeneratedAlways, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
+import type { Bytes, Generated, GeneratedAlways, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
 
 export interface AgentVersions {
   id: string;
@@ -119,6 +119,27 @@ export interface Executions {
   context: Json | null;
 }
 
+export interface LlmProviders {
+  id: string;
+  tenant_id: string;
+  owner_id: string | null;
+  name: string;
+  slug: string;
+  kind: 'openai' | 'anthropic' | 'ollama' | 'openai_compatible' | 'local';
+  base_url: Generated<string>;
+  models: Generated<Json>;
+  default_model: Generated<string>;
+  timeout_ms: number | null;
+  secret_updated_at: Timestamp | null;
+  status: Generated<'active' | 'inactive'>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
 export interface Messages {
   id: string;
   tenant_id: string;
@@ -176,6 +197,22 @@ export interface ProviderAttempts {
   output_usd_micros: Int8 | null;
 }
 
+export interface ProviderHealth {
+  tenant_id: string;
+  provider_id: string;
+  state: 'healthy' | 'unhealthy';
+  checked_at: Timestamp;
+  error_reason: Generated<string>;
+  error_message: Generated<string>;
+  error_at: Timestamp | null;
+}
+
+export interface ProviderSecrets {
+  tenant_id: string;
+  provider_id: string;
+  sealed: Bytes;
+}
+
 export interface Schema {
   agent_versions: AgentVersions;
   agents: Agents;
@@ -183,7 +220,10 @@ export interface Schema {
   conversations: Conversations;
   execution_updates: ExecutionUpdates;
   executions: Executions;
+  llm_providers: LlmProviders;
   messages: Messages;
   model_prices: ModelPrices;
   provider_attempts: ProviderAttempts;
+  provider_health: ProviderHealth;
+  provider_secrets: ProviderSecrets;
 }

@@ -51,7 +51,7 @@ test('a capability is there once', () => {
 
 test('an unknown provider is refused, with the known ones', () => {
   expect(() => create({ provider: 'acme' })).toThrow(expect.objectContaining({ reason: 'PROVIDER_UNKNOWN' }));
-  expect(() => changeAgent(create(), { provider: 'acme' }, { now, providers })).toThrow(/configured: local/);
+  expect(() => changeAgent(create(), { provider: 'acme' }, { now, providers })).toThrow(/known: local/);
 });
 
 test('an archived agent neither runs nor changes; an inactive one does not run', () => {

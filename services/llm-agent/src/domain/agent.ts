@@ -64,7 +64,7 @@ type AgentDescription = Pick<Agent, 'name' | 'description' | 'limits' | 'tags' |
 export type AgentWish = AgentContent & AgentDescription & Pick<Agent, 'slug'>;
 export type AgentChange = Partial<AgentContent & AgentDescription & Pick<Agent, 'status' | 'split'>>;
 
-/** Which providers this fleet is configured with. */
+/** Which providers can be named. */
 export type KnownProviders = ReadonlySet<string>;
 
 /** An agent as it begins: active, version 1. */
@@ -131,7 +131,7 @@ function checkContent(content: AgentContent, providers: KnownProviders): void {
 }
 
 function unknownProvider(provider: string, providers: KnownProviders): AppError {
-  const message = `There is no provider "${provider}"; configured: ${[...providers].sort().join(', ') || 'none'}.`;
+  const message = `There is no provider "${provider}"; known: ${[...providers].sort().join(', ') || 'none'}.`;
   return new AppError('invalid_argument', 'PROVIDER_UNKNOWN', message, {
     violations: [{ field: 'provider', reason: 'PROVIDER_UNKNOWN', message }],
   });

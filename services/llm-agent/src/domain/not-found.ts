@@ -13,3 +13,6 @@ export const executionNotFound = (): AppError =>
 
 export const conversationNotFound = (): AppError =>
   new AppError('not_found', 'CONVERSATION_NOT_FOUND', 'There is no such conversation.');
+
+export const providerNotFound = (): AppError =>
+  new AppError('not_found', 'PROVIDER_NOT_FOUND', 'There is no such provider.');

@@ -7,14 +7,15 @@ export type Outcome =
   | { readonly kind: 'failure'; readonly failure: ProviderFailure }
   | { readonly kind: 'stopped' };
 
-/** Asks once. Never rejects: whatever happens is an outcome. */
+/** Finds the provider and asks it once. Never rejects: whatever happens is an outcome. */
 export async function askProvider(
-  provider: ModelProvider,
+  find: () => Promise<ModelProvider>,
   call: ModelCall,
   { signal, onText }: { signal: AbortSignal; onText: (text: string) => void },
 ): Promise<Outcome> {
   const pieces: string[] = [];
   try {
+    const provider = await find();
     for await (const part of provider.ask(call, signal)) {
       if (part.type === 'text') {
         pieces.push(part.text);

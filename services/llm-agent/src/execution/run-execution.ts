@@ -6,7 +6,8 @@ import { costOf, type Price } from '../domain/price.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
 import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
-import { type ModelProvider, ProviderFailure } from '../providers/model-provider.ts';
+import type { ModelProvider } from '../providers/model-provider.ts';
+import type { Providers } from '../providers/providers.ts';
 import { askProvider, type Outcome } from './ask-provider.ts';
 import { firstCall, repairCall } from './conversation.ts';
 import { judge, judgeStop, type Verdict } from './judge.ts';
@@ -15,7 +16,7 @@ import { RunStopped } from './runs.ts';
 
 /** What running executions needs from outside. */
 export interface Executing extends RunJournalOptions {
-  readonly providers: ReadonlyMap<string, ModelProvider>;
+  readonly providers: Providers;
   readonly retry: RetryPolicy;
   readonly meters: Meters;
   /** 0 up to 1, for jitter. */
@@ -76,7 +77,12 @@ async function attemptUntilDone(
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await ask(executing, task, call, signal, journal);
     const verdict = outcome.kind === 'stopped' ? stopOf() : judge(outcome, content.outputSchema);
-    const settlement = settlementOf(executing, { provider: content.provider, price }, outcome, verdict);
+    const settlement = settlementOf(
+      executing,
+      { provider: executing.providers.labelOf(content.provider), price },
+      outcome,
+      verdict,
+    );
     const delayMs = delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
@@ -104,19 +110,15 @@ async function attemptUntilDone(
 
 async function ask(
   { providers, meters }: Executing,
-  { content }: Task,
+  { content, scope }: Task,
   call: Parameters<ModelProvider['ask']>[0],
   signal: AbortSignal,
   journal: RunJournal,
 ): Promise<Outcome> {
   if (signal.aborted) return { kind: 'stopped' };
-  const provider = providers.get(content.provider);
-  if (provider === undefined) {
-    const message = `The provider "${content.provider}" is not configured any more.`;
-    return { kind: 'failure', failure: new ProviderFailure('PROVIDER_UNKNOWN', message, { retryable: false }) };
-  }
-  const timer = meters.attemptSeconds.startTimer({ provider: provider.name });
-  const outcome = await askProvider(provider, call, { signal, onText: journal.say });
+  const timer = meters.attemptSeconds.startTimer({ provider: providers.labelOf(content.provider) });
+  const find = () => providers.find(scope, content.provider, content.model);
+  const outcome = await askProvider(find, call, { signal, onText: journal.say });
   timer();
   return outcome;
 }

@@ -4,14 +4,24 @@ export class ResponseTooLarge extends Error {
   }
 }
 
+export class Redirected extends Error {
+  constructor() {
+    super('The provider redirects; that is not followed.');
+  }
+}
+
 /** Around each piece of an answer the protocol puts some hundred bytes. */
 const wireBytesPerAnswerByte = 64;
 const maxErrorBytes = 1024 * 1024;
 
 /** `fetch` that follows no redirect (it would carry the key away) and stops reading what can be no answer any more. */
-export function boundedFetch(maxAnswerBytes: number): typeof fetch {
+export function boundedFetch(maxAnswerBytes: number, send: typeof fetch = fetch): typeof fetch {
   return async (input, init) => {
-    const response = await fetch(input, { ...init, redirect: 'error' });
+    const response = await send(input, { ...init, redirect: 'manual' });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      throw new Redirected();
+    }
     if (response.body === null) return response;
     const limit = response.ok ? maxAnswerBytes * wireBytesPerAnswerByte : maxErrorBytes;
     let bytes = 0;

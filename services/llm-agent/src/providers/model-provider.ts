@@ -20,6 +20,7 @@ export type AnswerPart =
 
 /** The far side: one call is one request on the wire, never more. */
 export interface ModelProvider {
+  /** What agents call it. */
   readonly name: string;
   /** Parts as they come; the last one is the end. Throws {@link ProviderFailure}. Aborting closes the connection. */
   ask(call: ModelCall, signal: AbortSignal): AsyncIterable<AnswerPart>;
@@ -29,7 +30,13 @@ export type ProviderFailureReason =
   | 'PROVIDER_RATE_LIMITED'
   | 'PROVIDER_UNAVAILABLE'
   | 'PROVIDER_REFUSED'
+  | 'PROVIDER_TIMEOUT'
+  | 'PROVIDER_REDIRECTED'
+  | 'PROVIDER_ADDRESS_PRIVATE'
+  | 'PROVIDER_INACTIVE'
   | 'PROVIDER_UNKNOWN'
+  | 'PROVIDER_SECRET_UNREADABLE'
+  | 'MODEL_NOT_OFFERED'
   | 'PROVIDER_CREDENTIALS_REFUSED'
   | 'PROVIDER_ANSWER_INVALID'
   | 'OUTPUT_TOO_LARGE';

@@ -1,20 +1,126 @@
+import type { Logger } from '@flotilla/observability';
+import type { Database, TransactionScope } from '@flotilla/postgres';
+import { type EncryptionKeyring, open } from '@flotilla/secrets';
 import type { Config } from '../config.ts';
-import type { ModelProvider } from './model-provider.ts';
-import { createOpenAICompatibleProvider } from './openai-compatible.ts';
+import { findProvider, findProviderBySlug } from '../db/provider-repository.ts';
+import { findSecret } from '../db/provider-secret-repository.ts';
+import type { Schema } from '../db/schema.ts';
+import { providerNotFound } from '../domain/not-found.ts';
+import type { Provider } from '../domain/provider.ts';
+import { secretPlace } from '../domain/secret-place.ts';
+import { connectProvider, type ProviderConnection } from './connect-provider.ts';
+import { type ModelProvider, ProviderFailure } from './model-provider.ts';
 
-/** The configured providers by the names that agents use. */
-export function createProviders(
+/** The operator's names, also where they are not configured: `local` costs nothing, which no tenant's provider may claim. */
+export const operatorNames: ReadonlySet<string> = new Set(['local', 'openai-compatible']);
+
+/** Who is asked for a model, by the names that agents use. */
+export interface Providers {
+  /** Those that the operator configures, for every tenant. */
+  readonly shared: ReadonlyMap<string, ModelProvider>;
+  /**
+   * The provider that a call at this model goes to: the operator's, the own one of whoever asks, or the tenant's. Looked
+   * up at each call, so that a rotated key or a stop takes effect at once. Throws {@link ProviderFailure}.
+   */
+  find(scope: TransactionScope, name: string, model: string): Promise<ModelProvider>;
+  /** What metrics call a provider: the operator's by their names, all of tenants together. */
+  labelOf(name: string): string;
+  /** How to reach a provider of this id, active or not. Throws not_found. */
+  connectionOf(scope: TransactionScope, id: string): Promise<ProviderConnection>;
+}
+
+export interface ProvidersOptions {
+  readonly db: Database<Schema>;
+  readonly config: Config['providers'];
+  readonly keyring: EncryptionKeyring;
+  /** For addresses that tenants name. */
+  readonly fetch: typeof fetch;
+  readonly maxAnswerBytes: number;
+  readonly log: Logger;
+}
+
+export function createProviders(options: ProvidersOptions): Providers {
+  const { db, config, keyring, maxAnswerBytes, log } = options;
+  const shared = sharedProviders(config, maxAnswerBytes);
+
+  function connect(tenantId: string, provider: Provider, sealed: Uint8Array | undefined): ProviderConnection {
+    const { slug, kind, baseUrl, timeoutMs } = provider;
+    const key = sealed && open(keyring, secretPlace(tenantId, provider), sealed);
+    const own = { name: slug, kind, key, maxAnswerBytes, timeoutMs };
+    return kind === 'local'
+      ? { ...own, url: localUrl(config.localModelUrl ?? '') }
+      : { ...own, url: baseUrl, fetch: options.fetch };
+  }
+
+  async function lookUp(scope: TransactionScope, slug: string) {
+    try {
+      return await db.read({ principal: scope }, async (tx) => {
+        const provider = await findProviderBySlug(tx, slug);
+        return provider && { provider, sealed: await findSecret(tx, provider.id) };
+      });
+    } catch (cause) {
+      const message = 'The provider could not be looked up.';
+      throw new ProviderFailure('PROVIDER_UNAVAILABLE', message, { retryable: true, cause });
+    }
+  }
+
+  function connectOrSay(...[tenantId, provider, sealed]: Parameters<typeof connect>): ProviderConnection {
+    try {
+      return connect(tenantId, provider, sealed);
+    } catch (cause) {
+      log.error({ err: cause, providerId: provider.id }, 'the secret of a provider cannot be opened');
+      const message = 'The secret of the provider cannot be opened; set it again.';
+      throw new ProviderFailure('PROVIDER_SECRET_UNREADABLE', message, { retryable: false, cause });
+    }
+  }
+
+  return {
+    shared,
+
+    async find(scope, name, model) {
+      const ofOperator = shared.get(name);
+      if (ofOperator !== undefined) return ofOperator;
+      const found = await lookUp(scope, name);
+      if (found === undefined) throw final('PROVIDER_UNKNOWN', `There is no provider "${name}" any more.`);
+      const { provider, sealed } = found;
+      if (provider.status === 'inactive') throw final('PROVIDER_INACTIVE', `The provider "${name}" is inactive.`);
+      if (provider.models.length > 0 && !provider.models.some((offered) => offered.name === model)) {
+        throw final('MODEL_NOT_OFFERED', `The provider "${name}" does not offer the model "${model}".`);
+      }
+      return connectProvider(connectOrSay(scope.tenantId, provider, sealed));
+    },
+
+    labelOf: (name) => (shared.has(name) ? name : 'tenant'),
+
+    async connectionOf(scope, id) {
+      const { provider, sealed } = await db.read({ principal: scope }, async (tx) => {
+        const provider = await findProvider(tx, id);
+        if (provider === undefined) throw providerNotFound();
+        return { provider, sealed: await findSecret(tx, id) };
+      });
+      return connect(scope.tenantId, provider, sealed);
+    },
+  };
+}
+
+function sharedProviders(
   { localModelUrl, openaiCompatible }: Config['providers'],
   maxAnswerBytes: number,
 ): ReadonlyMap<string, ModelProvider> {
   const providers: ModelProvider[] = [];
+  const kind = 'openai_compatible';
   if (localModelUrl !== undefined) {
-    const url = `${localModelUrl.replace(/\/+$/, '')}/v1`;
-    providers.push(createOpenAICompatibleProvider({ name: 'local', url, key: undefined, maxAnswerBytes }));
+    const own = { name: 'local', url: localUrl(localModelUrl), key: undefined };
+    providers.push(connectProvider({ ...own, kind, maxAnswerBytes }));
   }
   if (openaiCompatible.url !== undefined) {
-    const { url, key } = openaiCompatible;
-    providers.push(createOpenAICompatibleProvider({ name: 'openai-compatible', url, key, maxAnswerBytes }));
+    const own = { name: 'openai-compatible', ...openaiCompatible };
+    providers.push(connectProvider({ ...own, url: openaiCompatible.url, kind, maxAnswerBytes }));
   }
   return new Map(providers.map((provider) => [provider.name, provider]));
 }
+
+const localUrl = (url: string) => `${url.replace(/\/+$/, '')}/v1`;
+
+const final = (reason: ConstructorParameters<typeof ProviderFailure>[0], message: string) =>
+  new ProviderFailure(reason, message, { retryable: false });

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { AppError } from '@flotilla/errors';
-import { checkTarget } from './public-address.ts';
+import { checkTarget } from '@flotilla/outbound';
 
 export interface OutgoingRequest {
   readonly method: string;

@@ -8,15 +8,25 @@ export function isPublicAddress(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }
 
+/** Whether the operator allows this `host:port` by name, wherever it is. */
+export function isAllowedByName(url: URL, allowedHosts: ReadonlySet<string>): boolean {
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return allowedHosts.has(`${url.hostname}:${port}`);
+}
+
+/** Whether a target may be called, as far as that can be said before its name is resolved. */
+export function mayCall(url: URL, allowedHosts: ReadonlySet<string>): boolean {
+  const host = hostOf(url);
+  return isAllowedByName(url, allowedHosts) || isIP(host) === 0 || isPublicAddress(host);
+}
+
 /** Refuses a target inside the operator's networks, unless its `host:port` is allowed by name. */
 export function checkTarget(url: URL, allowedHosts: ReadonlySet<string>): { readonly lookup?: LookupFunction } {
-  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-  if (allowedHosts.has(`${url.hostname}:${port}`)) return {};
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) === 0) return { lookup: publicLookup };
-  if (!isPublicAddress(host)) throw privateAddress();
-  return {};
+  if (!mayCall(url, allowedHosts)) throw privateAddress();
+  return isAllowedByName(url, allowedHosts) || isIP(hostOf(url)) !== 0 ? {} : { lookup: publicLookup };
 }
+
+const hostOf = ({ hostname }: URL) => hostname.replace(/^\[|\]$/g, '');
 
 /**
  * Resolves a name to public addresses only. The connection uses the very answer that was checked, so a name that changes

@@ -1,0 +1,1 @@
+export { checkTarget, isAllowedByName, isPublicAddress, mayCall } from './public-address.ts';

@@ -47,6 +47,7 @@ const filling: Readonly<Record<string, (estate: Estate) => JsonObject>> = {
   StreamMessage: () => ({ content: 'Say hello.' }),
   BranchConversation: () => ({ seq: 1 }),
   UpdateConversation: () => ({ title: 'Taken over' }),
+  CompareExecutions: ({ execution }) => ({ withExecutionId: execution }),
   SplitAgent: () => ({ arms: [{ version: 1, weight: 1 }] }),
   UpdateProvider: () => ({ name: 'Taken over' }),
   UpdateOwnProvider: () => ({ name: 'Taken over' }),

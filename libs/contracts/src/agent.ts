@@ -6,3 +6,5 @@ export * from './gen/flotilla/agent/v1/executions_pb.ts';
 export * from './gen/flotilla/agent/v1/prices_pb.ts';
 export * from './gen/flotilla/agent/v1/provider_events_pb.ts';
 export * from './gen/flotilla/agent/v1/providers_pb.ts';
+export * from './gen/flotilla/agent/v1/replays_pb.ts';
+export * from './gen/flotilla/agent/v1/tool_calls_pb.ts';

@@ -6,11 +6,16 @@ import { anthropicAnswer } from './anthropic-stream.ts';
 /** A chat completion, or a message of Anthropic's, as it was asked for. */
 export interface ModelRequest {
   readonly model: string;
-  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  readonly messages: readonly {
+    readonly role: string;
+    readonly content: string;
+    readonly tool_call_id?: string;
+    readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string } }[];
+  }[];
   /** Anthropic's. */
   readonly system?: unknown;
-  /** Anthropic's: a tool by which the model answers. */
-  readonly tools?: readonly { readonly name: string }[];
+  /** Chat completions have the name in the function; Anthropic's answer by a tool, too. */
+  readonly tools?: readonly { readonly name?: string; readonly function?: { readonly name: string } }[];
   readonly stream?: boolean;
   readonly stream_options?: { readonly include_usage?: boolean };
   readonly response_format?: unknown;
@@ -25,6 +30,7 @@ export type ModelReply =
   | {
       readonly kind: 'answer';
       readonly text: string | AsyncIterable<string>;
+      readonly toolCalls?: readonly { readonly id: string; readonly name: string; readonly arguments: string }[];
       readonly promptTokens?: number;
       /** Of the prompt's, as if they had been cached. */
       readonly cachedTokens?: number;
@@ -201,7 +207,11 @@ async function stream(reply: AnswerReply, question: ModelRequest, response: Serv
     length += piece.length;
     response.write(chunkOf(question, { content: piece }, null));
   }
-  response.write(chunkOf(question, {}, reply.finishReason ?? 'stop'));
+  for (const [index, { id, name, arguments: given }] of (reply.toolCalls ?? []).entries()) {
+    const call = { index, id, type: 'function', function: { name, arguments: given } };
+    response.write(chunkOf(question, { tool_calls: [call] }, null));
+  }
+  response.write(chunkOf(question, {}, reply.finishReason ?? (reply.toolCalls ? 'tool_calls' : 'stop')));
   if (question.stream_options?.include_usage === true) {
     response.write(`data: ${JSON.stringify({ ...head(question), choices: [], usage: usageOf(reply, length) })}\n\n`);
   }

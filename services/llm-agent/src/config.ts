@@ -17,6 +17,7 @@ export interface Config extends CommonConfig {
 export interface ExecutionsConfig {
   readonly timeoutMs: number;
   readonly maxAttempts: number;
+  readonly maxIterations: number;
   readonly retryFirstDelayMs: number;
   readonly retryMaxDelayMs: number;
   readonly maxAnswerBytes: number;
@@ -78,6 +79,12 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       default: 3,
       min: 1,
       max: 10,
+    }),
+    maxIterations: read.integer('LLM_AGENT_MAX_ITERATIONS', {
+      description: 'Rounds of tool calls in an execution, where the agent sets none.',
+      default: 10,
+      min: 1,
+      max: 50,
     }),
     retryFirstDelayMs: read.integer('LLM_AGENT_RETRY_FIRST_DELAY_MS', {
       description: 'Pause before the second call; it doubles with each further one.',

@@ -7,6 +7,8 @@ import {
   OwnProviderService,
   PriceService,
   ProviderService,
+  ReplayService,
+  ToolCallService,
 } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { isAllowedByName, mayCall } from '@flotilla/outbound';
@@ -28,16 +30,23 @@ import { conversations } from './grpc/conversations.ts';
 import { executions } from './grpc/executions.ts';
 import { prices } from './grpc/prices.ts';
 import { ownProviders, providers as providersOf } from './grpc/providers.ts';
+import { replays } from './grpc/replays.ts';
+import { toolCalls } from './grpc/tool-calls.ts';
 import { createMeters } from './metrics.ts';
 import { createOutboundFetch } from './providers/outbound-fetch.ts';
 import { createProviders, operatorNames } from './providers/providers.ts';
 import { createProviderTest } from './providers/test-provider.ts';
+import type { ToolPort } from './tools/tool-port.ts';
+import { unavailableTools } from './tools/unavailable-tools.ts';
 
 /** Time to write down how interrupted executions ended. */
 const endingMs = 3_000;
 
+/** What tests and later parts of the fleet put in place of what is here. */
+export type Overrides = Partial<KitOptions> & { readonly tools?: ToolPort };
+
 /** Builds the service; nothing connects or listens before `start`. */
-export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
+export function createService(config: Config, { tools = unavailableTools, ...overrides }: Overrides = {}): Service {
   const limits = config.executions;
   const kit = createServiceKit<Schema>(config, {
     name: 'llm-agent',
@@ -71,10 +80,18 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     now,
     newId,
     random: Math.random,
+    tools,
     retry: { firstDelayMs: limits.retryFirstDelayMs, maxDelayMs: limits.retryMaxDelayMs },
     gather: { ms: limits.gatherMs, characters: 256 },
     lookEveryMs: limits.lookEveryMs,
-    start: { lease, now, newId, defaultTimeoutMs: limits.timeoutMs, defaultMaxAttempts: limits.maxAttempts },
+    start: {
+      lease,
+      now,
+      newId,
+      defaultTimeoutMs: limits.timeoutMs,
+      defaultMaxAttempts: limits.maxAttempts,
+      defaultMaxIterations: limits.maxIterations,
+    },
   };
   const executor = createExecutor(executing);
   const conversing = createConversing(executing, executor);
@@ -115,6 +132,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(AgentService, agents(db, keeping)),
       implement(AgentVersionService, agentVersions(db, keeping)),
       implement(ExecutionService, executions(db, executor)),
+      implement(ReplayService, replays(db, executing.start, executor)),
+      implement(ToolCallService, toolCalls(db)),
       implement(PriceService, prices(db, keeping)),
       implement(ConversationService, conversations(db, { now, newId }, conversing)),
       implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),

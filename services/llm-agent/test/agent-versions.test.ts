@@ -8,6 +8,8 @@ import { type LlmAgent, startLlmAgent } from './harness.ts';
 let fleet: LlmAgent;
 beforeAll(async () => {
   fleet = await startLlmAgent();
+  const price = { provider: 'openai-compatible', model: 'priced' };
+  await fleet.prices.createPrice({ ...price, inputUsdMicros: 2_000_000n, outputUsdMicros: 8_000_000n });
 });
 afterAll(() => fleet?.stop());
 

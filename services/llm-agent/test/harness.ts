@@ -10,6 +10,8 @@ import {
   OwnProviderService,
   PriceService,
   ProviderService,
+  ReplayService,
+  ToolCallService,
 } from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger, type Logger } from '@flotilla/observability';
@@ -27,6 +29,7 @@ import {
 import { onTestFinished } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { createService } from '../src/service.ts';
+import type { ToolPort } from '../src/tools/tool-port.ts';
 
 export const migrations = fileURLToPath(new URL('../src/db/migrations', import.meta.url));
 
@@ -36,6 +39,8 @@ export interface Clients {
   readonly versions: GrpcClient<typeof AgentVersionService>;
   readonly executions: GrpcClient<typeof ExecutionService>;
   readonly prices: GrpcClient<typeof PriceService>;
+  readonly replays: GrpcClient<typeof ReplayService>;
+  readonly toolCalls: GrpcClient<typeof ToolCallService>;
   readonly conversations: GrpcClient<typeof ConversationService>;
   readonly providers: GrpcClient<typeof ProviderService>;
   readonly ownProviders: GrpcClient<typeof OwnProviderService>;
@@ -106,7 +111,7 @@ export function environment({ database, model, topics }: Backing): Record<string
   };
 }
 
-export async function startLlmAgent(env: Record<string, string> = {}): Promise<LlmAgent> {
+export async function startLlmAgent(env: Record<string, string> = {}, tools?: ToolPort): Promise<LlmAgent> {
   const model = await startScriptedModel({ script: [{ kind: 'answer', text: 'Hello.' }] });
   const database = await testDatabase({ service: 'llm-agent', domain: 'agent', migrations });
   const topics = await testTopics();
@@ -119,6 +124,7 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
       verify: identity.verify,
       recordActions: async () => undefined,
       log: log ?? createLogger({ service: 'llm-agent', level: config.logLevel }),
+      ...(tools && { tools }),
     });
     const { grpcPort } = await service.start();
     return { service, address: `127.0.0.1:${grpcPort}` };
@@ -131,6 +137,8 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
     const versions = createGrpcClient(AgentVersionService, options);
     const executions = createGrpcClient(ExecutionService, options);
     const prices = createGrpcClient(PriceService, options);
+    const replays = createGrpcClient(ReplayService, options);
+    const toolCalls = createGrpcClient(ToolCallService, options);
     const conversations = createGrpcClient(ConversationService, options);
     const providers = createGrpcClient(ProviderService, options);
     const ownProviders = createGrpcClient(OwnProviderService, options);
@@ -139,12 +147,14 @@ export async function startLlmAgent(env: Record<string, string> = {}): Promise<L
       versions,
       executions,
       prices,
+      replays,
+      toolCalls,
       conversations,
       providers,
       ownProviders,
       close() {
-        for (const client of [agents, versions, executions, prices, conversations, providers, ownProviders])
-          client.close();
+        const all = [agents, versions, executions, prices, replays, toolCalls, conversations, providers, ownProviders];
+        for (const client of all) client.close();
       },
     };
   }

@@ -2,6 +2,7 @@ import type { Tx } from '@flotilla/postgres';
 import { listAttempts } from '../db/attempt-repository.ts';
 import { lockExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
+import { markToolCallsUnknown } from '../db/tool-call-repository.ts';
 import { type Ending, isFinished } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
 import { noTokens } from '../domain/tokens.ts';
@@ -26,6 +27,7 @@ export async function endLostExecution(
         reason: 'EXECUTION_LOST',
         message: 'The process that ran the execution died. Whether the provider answered is not known.',
       };
+  markToolCallsUnknown(tx, id, clock.now());
   const ended = await finishExecution(clock, tx, {
     execution: found.execution,
     owner: found.leaseOwner,

@@ -11,14 +11,18 @@ import type { Execution } from '../domain/execution.ts';
 import type { Said } from '../domain/message.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
 import type { Price } from '../domain/price.ts';
+import { type Replay, recordedProviderName } from '../domain/replay.ts';
 import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
+import type { ModelProvider } from '../providers/model-provider.ts';
+import type { ToolPort } from '../tools/tool-port.ts';
 
 /** What starting executions needs from outside. Times in milliseconds. */
 export interface ExecutionStart {
   readonly lease: Lease;
   readonly defaultTimeoutMs: number;
   readonly defaultMaxAttempts: number;
+  readonly defaultMaxIterations: number;
   readonly now: () => Date;
   readonly newId: () => string;
 }
@@ -30,6 +34,10 @@ export interface Task {
   readonly content: AgentContent;
   /** What the model is told before the prompt. */
   readonly context: readonly Said[];
+  /** Rounds of tool calls at most. */
+  readonly maxIterations: number;
+  /** Of a replay: what answers in place of the provider and of the tools. */
+  readonly recorded?: { readonly provider: ModelProvider; readonly tools: ToolPort };
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
   /** Of the first call; known once the transaction is through. */
@@ -46,11 +54,12 @@ export interface StartWish {
   /** Of a turn: the conversation, and the window of it that goes along. */
   readonly conversationId?: string;
   readonly context?: readonly Said[];
+  readonly replay?: Replay;
 }
 
 /** Writes the execution, its first line of the ledger and its first news, in one transaction: then the provider may be asked. */
 export async function startExecution(
-  { lease, defaultTimeoutMs, defaultMaxAttempts, now, newId }: ExecutionStart,
+  { lease, defaultTimeoutMs, defaultMaxAttempts, defaultMaxIterations, now, newId }: ExecutionStart,
   tx: Tx<Schema>,
   wish: StartWish,
 ): Promise<Task> {
@@ -60,8 +69,9 @@ export async function startExecution(
   const id = newId();
   const split = wish.agentVersion === 0 ? agent.split : undefined;
   const version = split ? versionOf(split, wish.splitKey || id) : wish.agentVersion || agent.version;
-  const content = version === agent.version ? agent : await findAgentVersion(tx, agent.id, version);
-  if (content === undefined) throw agentVersionNotFound();
+  const known = version === agent.version ? agent : await findAgentVersion(tx, agent.id, version);
+  if (known === undefined) throw agentVersionNotFound();
+  const content = { ...known, ...wish.replay?.content };
 
   const at = now();
   const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? defaultTimeoutMs));
@@ -73,6 +83,7 @@ export async function startExecution(
     splitId: split?.id,
     status: 'running',
     conversationId: wish.conversationId,
+    replay: wish.replay,
     prompt: wish.prompt,
     response: '',
     output: undefined,
@@ -90,7 +101,8 @@ export async function startExecution(
   };
   const { context = [] } = wish;
   insertExecution(tx, execution, { lease, deadlineAt, context });
-  const { provider, model } = content;
+  const { model } = content;
+  const provider = wish.replay?.recorded ? recordedProviderName : content.provider;
   const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
   const price = openAttempt(tx, first);
   insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
@@ -100,5 +112,6 @@ export async function startExecution(
     id: execution.id,
   });
   const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
-  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, price, cursor: 1 };
+  const maxIterations = agent.limits.maxIterations ?? defaultMaxIterations;
+  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, maxIterations, price, cursor: 1 };
 }

@@ -1,5 +1,6 @@
 import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
 import type { ProviderAttempt } from '../domain/execution.ts';
+import type { ToolCall } from '../domain/message.ts';
 import { isFreeUnlessPriced, type Price } from '../domain/price.ts';
 import type { Tokens } from '../domain/tokens.ts';
 import { toDecimal } from './execution-repository.ts';
@@ -10,6 +11,8 @@ export interface Settlement extends Tokens {
   readonly status: 'succeeded' | 'failed' | 'unknown';
   readonly costUsd: string | undefined;
   readonly errorReason: string;
+  /** What was said, where it did not become the execution's answer. */
+  readonly answer?: { readonly text: string; readonly cutOff: boolean; readonly toolCalls: readonly ToolCall[] };
 }
 
 /** A call that is about to be made. */
@@ -55,6 +58,13 @@ export function settleAttempt(
       completion_tokens: settlement.completionTokens,
       cost_usd: settlement.costUsd ?? null,
       error_reason: settlement.errorReason,
+      ...(settlement.answer === undefined
+        ? {}
+        : {
+            answer: settlement.answer.text,
+            answer_cut_off: settlement.answer.cutOff,
+            answer_tool_calls: JSON.stringify(settlement.answer.toolCalls),
+          }),
       completed_at: now,
     })
     .where('execution_id', '=', executionId)

@@ -2,6 +2,7 @@ import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '
 import type { Execution } from '../domain/execution.ts';
 import type { Said } from '../domain/message.ts';
 import type { JsonValue } from '../domain/output-schema.ts';
+import type { Replay } from '../domain/replay.ts';
 import type { Schema } from './schema.ts';
 
 const columns = [
@@ -11,6 +12,8 @@ const columns = [
   'content_hash',
   'split_id',
   'conversation_id',
+  'replay_of_id',
+  'replay',
   'status',
   'prompt',
   'response',
@@ -50,6 +53,8 @@ export function insertExecution(
     content_hash: execution.contentHash,
     split_id: execution.splitId ?? null,
     conversation_id: execution.conversationId ?? null,
+    replay_of_id: execution.replay?.ofId ?? null,
+    replay: execution.replay === undefined ? null : JSON.stringify(withoutId(execution.replay)),
     context: context.length === 0 ? null : JSON.stringify(context),
     status: execution.status,
     prompt: execution.prompt,
@@ -67,6 +72,12 @@ export function insertExecution(
 export async function findExecution(tx: ReadTx<Schema>, id: string): Promise<StoredExecution | undefined> {
   const row = await tx.selectFrom('executions').select(columns).where('id', '=', id).executeTakeFirst();
   return row && toExecution(row);
+}
+
+/** What the model was told before the prompt. */
+export async function findContext(tx: ReadTx<Schema>, id: string): Promise<readonly Said[]> {
+  const row = await tx.selectFrom('executions').select('context').where('id', '=', id).executeTakeFirst();
+  return (row?.context as unknown as Said[] | null | undefined) ?? [];
 }
 
 /** How it stands, without its texts. */
@@ -220,6 +231,8 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
     contentHash: row.content_hash,
     splitId: row.split_id ?? undefined,
     conversationId: row.conversation_id ?? undefined,
+    replay:
+      row.replay_of_id === null ? undefined : { ofId: row.replay_of_id, ...(row.replay as unknown as KeptReplay) },
     status: row.status,
     prompt: row.prompt,
     response: row.response,
@@ -237,6 +250,12 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
     completedAt: row.completed_at ?? undefined,
     lastCursor: Number(row.last_cursor),
   };
+}
+
+type KeptReplay = Omit<Replay, 'ofId'>;
+
+function withoutId({ recorded, swapped, content }: Replay): KeptReplay {
+  return { recorded, swapped, content };
 }
 
 /** The database pads to twelve places. */

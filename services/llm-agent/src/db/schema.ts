@@ -117,6 +117,8 @@ export interface Executions {
   split_id: string | null;
   conversation_id: string | null;
   context: Json | null;
+  replay_of_id: string | null;
+  replay: Json | null;
 }
 
 export interface LlmProviders {
@@ -195,6 +197,9 @@ export interface ProviderAttempts {
   input_usd_micros: Int8 | null;
   cached_input_usd_micros: Int8 | null;
   output_usd_micros: Int8 | null;
+  answer: string | null;
+  answer_cut_off: Generated<boolean>;
+  answer_tool_calls: Json | null;
 }
 
 export interface ProviderHealth {
@@ -213,6 +218,22 @@ export interface ProviderSecrets {
   sealed: Bytes;
 }
 
+export interface ToolCalls {
+  tenant_id: string;
+  execution_id: string;
+  iteration: number;
+  place: number;
+  attempt: number;
+  call_id: string;
+  name: string;
+  arguments: string;
+  status: 'started' | 'succeeded' | 'failed' | 'unknown';
+  result: Generated<string>;
+  error_reason: Generated<string>;
+  started_at: Timestamp;
+  completed_at: Timestamp | null;
+}
+
 export interface Schema {
   agent_versions: AgentVersions;
   agents: Agents;
@@ -226,4 +247,5 @@ export interface Schema {
   provider_attempts: ProviderAttempts;
   provider_health: ProviderHealth;
   provider_secrets: ProviderSecrets;
+  tool_calls: ToolCalls;
 }

@@ -114,7 +114,7 @@ export function diffContents(before: AgentContent, after: AgentContent): readonl
 }
 
 /** The content as JSON. No tools are not mentioned: contents from before there were tools keep their hash. */
-function contentOf({ provider, model, parameters, systemPrompt, outputSchema, tools }: AgentContent): JsonValue {
+export function contentOf({ provider, model, parameters, systemPrompt, outputSchema, tools }: AgentContent): JsonValue {
   const content = { provider, model, parameters: { ...parameters }, systemPrompt, outputSchema: outputSchema ?? null };
   return tools.length === 0 ? content : { ...content, tools: [...tools] };
 }

@@ -1,6 +1,7 @@
 import { AppError } from '@flotilla/errors';
 import type { JsonValue } from './output-schema.ts';
 import type { Price } from './price.ts';
+import type { Replay } from './replay.ts';
 import type { Tokens } from './tokens.ts';
 
 export type ExecutionStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
@@ -17,6 +18,8 @@ export interface Execution {
   readonly status: ExecutionStatus;
   /** The conversation whose turn it is. */
   readonly conversationId: string | undefined;
+  /** What it is a replay of. */
+  readonly replay: Replay | undefined;
   readonly prompt: string;
   readonly response: string;
   readonly output: JsonValue | undefined;

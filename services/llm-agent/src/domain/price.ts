@@ -1,4 +1,5 @@
 import { AppError } from '@flotilla/errors';
+import { recordedProviderName } from './replay.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Micro-dollars for a million tokens, which is trillionths of a dollar for one: costs are sums of whole numbers. */
@@ -30,7 +31,8 @@ export interface PriceWish {
 }
 
 /** The local model runs on the operator's own machine: free, unless somebody gives it a price. */
-export const isFreeUnlessPriced = (provider: string): boolean => provider === 'local';
+export const isFreeUnlessPriced = (provider: string): boolean =>
+  provider === 'local' || provider === recordedProviderName;
 
 /** A price for calls to come. What calls have cost does not change. */
 export function createPrice(

@@ -1,4 +1,5 @@
 import type { Ending } from '../domain/execution.ts';
+import type { ToolCall } from '../domain/message.ts';
 import { type JsonObject, readOutput } from '../domain/output-schema.ts';
 import type { Outcome } from './ask-provider.ts';
 import type { RunStopped } from './runs.ts';
@@ -11,19 +12,33 @@ export type Verdict = {
 } & (
   | { readonly next: 'end' }
   | { readonly next: 'retry'; readonly retryAfterMs: number | undefined }
+  | { readonly next: 'tools'; readonly answer: string; readonly calls: readonly ToolCall[] }
   | { readonly next: 'repair'; readonly answer: string; readonly problems: readonly string[] }
 );
 
 /** Structured answers become messages twice as large as they are. */
 const maxStructuredCharacters = 1024 * 1024;
 
-export function judge(outcome: Exclude<Outcome, { kind: 'stopped' }>, schema: JsonObject | undefined): Verdict {
+/** Rounds of tool calls: how many there were, and how many there may be. */
+export interface Rounds {
+  readonly made: number;
+  readonly max: number;
+}
+
+const maxCallsAtOnce = 16;
+
+export function judge(
+  outcome: Exclude<Outcome, { kind: 'stopped' }>,
+  schema: JsonObject | undefined,
+  rounds: Rounds,
+): Verdict {
   if (outcome.kind === 'failure') {
     const { reason, message, retryable, retryAfterMs } = outcome.failure;
     const ending = failed(reason, message);
     return retryable ? { next: 'retry', reason, ending, retryAfterMs } : { next: 'end', reason, ending };
   }
-  const { text, cutOff } = outcome;
+  const { text, toolCalls, cutOff } = outcome;
+  if (toolCalls.length > 0) return judgeToolCalls(text, toolCalls, rounds);
   if (schema === undefined) {
     return { next: 'end', reason: '', ending: { status: 'completed', response: text, output: undefined } };
   }
@@ -38,6 +53,27 @@ export function judge(outcome: Exclude<Outcome, { kind: 'stopped' }>, schema: Js
   const problems = cutOff ? ['The answer was cut off: it is longer than max_tokens allows.'] : output.problems;
   const ending = failed('OUTPUT_INVALID', `The answer does not fit the output schema. ${problems.join(' ')}`);
   return { next: 'repair', reason: 'OUTPUT_INVALID', ending, answer: text, problems };
+}
+
+function judgeToolCalls(answer: string, calls: readonly ToolCall[], { made, max }: Rounds): Verdict {
+  if (made >= max) {
+    const ending = failed('TOOL_ITERATIONS_EXCEEDED', `The model wants more than ${max} rounds of tool calls.`);
+    return { next: 'end', reason: ending.reason, ending };
+  }
+  if (calls.length > maxCallsAtOnce) {
+    const ending = failed(
+      'TOOL_CALLS_TOO_MANY',
+      `The model wants ${calls.length} calls at once; at most ${maxCallsAtOnce}.`,
+    );
+    return { next: 'end', reason: ending.reason, ending };
+  }
+  return {
+    next: 'tools',
+    reason: '',
+    ending: failed('EXECUTION_INTERRUPTED', 'The tools were not called.'),
+    answer,
+    calls,
+  };
 }
 
 /** A run that was stopped, or, without a reason, one whose time was over. */
@@ -61,6 +97,6 @@ function endingOf(stop: RunStopped | undefined): Ending {
   }
 }
 
-function failed(reason: string, message: string): Ending {
+function failed(reason: string, message: string): Extract<Ending, { reason: string }> {
   return { status: 'failed', reason, message: message.slice(0, 2_000) };
 }

@@ -8,8 +8,10 @@ import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
 import type { ModelProvider } from '../providers/model-provider.ts';
 import type { Providers } from '../providers/providers.ts';
+import type { ToolPort } from '../tools/tool-port.ts';
 import { askProvider, type Outcome } from './ask-provider.ts';
-import { firstCall, repairCall } from './conversation.ts';
+import { callTools } from './call-tools.ts';
+import { firstCall, repairCall, toolsCall } from './conversation.ts';
 import { judge, judgeStop, type Verdict } from './judge.ts';
 import { createRunJournal, type RunJournal, type RunJournalOptions } from './run-journal.ts';
 import { RunStopped } from './runs.ts';
@@ -18,6 +20,7 @@ import { RunStopped } from './runs.ts';
 export interface Executing extends RunJournalOptions {
   readonly providers: Providers;
   readonly retry: RetryPolicy;
+  readonly tools: ToolPort;
   readonly meters: Meters;
   /** 0 up to 1, for jitter. */
   readonly random: () => number;
@@ -71,31 +74,50 @@ async function attemptUntilDone(
   { signal, stopOf }: { signal: AbortSignal; stopOf: () => Verdict },
 ): Promise<StoredExecution> {
   const { content, context, execution, deadlineAt, maxAttempts } = task;
-  let call = firstCall(content, context, execution.prompt);
+  const tools = task.recorded?.tools ?? executing.tools;
+  const declared = content.tools.length === 0 ? [] : await tools.declare(task.scope, content.tools);
+  const provider = task.recorded?.provider.name ?? executing.providers.labelOf(content.provider);
+  let call = firstCall(content, declared, context, execution.prompt);
   let repaired = false;
   let price = await task.price;
+  let iteration = 0;
+  /** Of this round: rounds of tool calls begin anew. */
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await ask(executing, task, call, signal, journal);
-    const verdict = outcome.kind === 'stopped' ? stopOf() : judge(outcome, content.outputSchema);
-    const settlement = settlementOf(
-      executing,
-      { provider: executing.providers.labelOf(content.provider), price },
-      outcome,
-      verdict,
-    );
+    const verdict =
+      outcome.kind === 'stopped'
+        ? stopOf()
+        : judge(outcome, content.outputSchema, { made: iteration, max: task.maxIterations });
+    const settlement = settlementOf(executing, { provider, price }, outcome, verdict);
     const delayMs = delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
-    await delay(delayMs, undefined, { signal }).catch(() => undefined);
+    await delay(task.recorded ? 0 : delayMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return journal.end(stopOf().ending);
     if (verdict.next === 'repair') {
       repaired = true;
       call = repairCall(call, verdict.answer, verdict.problems);
     }
-    ({ price } = await journal.begin(verdict.reason));
+    if (verdict.next === 'tools') {
+      iteration += 1;
+      attempt = 0;
+      const round = {
+        tools,
+        declared,
+        iteration,
+        calls: verdict.calls,
+        note: journal.noteTool,
+        signal,
+        log: executing.log,
+      };
+      call = toolsCall(call, verdict, await callTools(task, round));
+      if (signal.aborted) return journal.end(stopOf().ending);
+    }
+    ({ price } = await journal.begin(verdict.next === 'tools' ? 'TOOL_CALLS' : verdict.reason));
 
     function delayBeforeNext(verdict: Verdict): number | undefined {
       if (verdict.next === 'end') return undefined;
+      if (verdict.next === 'tools') return 0;
       if (verdict.next === 'repair') return repaired || attempt >= maxAttempts ? undefined : 0;
       return delayBeforeRetry(executing.retry, {
         attempt,
@@ -110,14 +132,15 @@ async function attemptUntilDone(
 
 async function ask(
   { providers, meters }: Executing,
-  { content, scope }: Task,
+  { content, scope, recorded }: Task,
   call: Parameters<ModelProvider['ask']>[0],
   signal: AbortSignal,
   journal: RunJournal,
 ): Promise<Outcome> {
   if (signal.aborted) return { kind: 'stopped' };
-  const timer = meters.attemptSeconds.startTimer({ provider: providers.labelOf(content.provider) });
-  const find = () => providers.find(scope, content.provider, content.model);
+  const label = recorded?.provider.name ?? providers.labelOf(content.provider);
+  const timer = meters.attemptSeconds.startTimer({ provider: label });
+  const find = async () => recorded?.provider ?? providers.find(scope, content.provider, content.model);
   const outcome = await askProvider(find, call, { signal, onText: journal.say });
   timer();
   return outcome;
@@ -147,5 +170,8 @@ function settlementOf(
     // What a call that broke off cost is not known.
     costUsd: outcome.kind === 'answer' ? costOf(price, tokens) : undefined,
     errorReason: verdict.reason,
+    ...(outcome.kind === 'answer' && verdict.ending.status !== 'completed'
+      ? { answer: { text: outcome.text, cutOff: outcome.cutOff, toolCalls: outcome.toolCalls } }
+      : {}),
   };
 }

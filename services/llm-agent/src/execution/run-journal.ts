@@ -5,6 +5,7 @@ import type { Database, Tx } from '@flotilla/postgres';
 import { type BegunAttempt, beginAttempt } from '../commands/begin-attempt.ts';
 import { finishExecution } from '../commands/finish-execution.ts';
 import { noteProgress } from '../commands/note-progress.ts';
+import { noteToolCall, type ToolNote } from '../commands/note-tool-call.ts';
 import type { Task } from '../commands/start-execution.ts';
 import type { Settlement } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
@@ -20,6 +21,8 @@ export interface RunJournal {
   say(text: string): void;
   /** The attempt that is open came to this. */
   settle(settlement: Settlement): Promise<void>;
+  /** A tool is about to be called, or has answered; committed before it goes on. */
+  noteTool(note: ToolNote): Promise<void>;
   /** Another attempt is about to be made; committed before it is. */
   begin(because: string): Promise<BegunAttempt>;
   /** Ends the execution, and the attempt that is open. */
@@ -89,10 +92,14 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
       await persist((tx) => noteProgress(options, tx, progress));
       settled.push(settlement);
     },
+    async noteTool(note) {
+      await persist((tx) => noteToolCall(options, tx, { executionId: execution.id, owner, attempt, note }));
+    },
     async begin(because) {
       attempt += 1;
       answerLog.restart(attempt, because);
-      const { provider, model } = content;
+      const { model } = content;
+      const provider = task.recorded?.provider.name ?? content.provider;
       const { id: executionId, agentId } = execution;
       const next = { id: options.newId(), executionId, agentId, attempt, provider, model };
       return persist((tx) => beginAttempt(options, tx, { ...next, owner }));

@@ -124,7 +124,7 @@ function toContentMessage({ provider, model, parameters, systemPrompt, outputSch
   };
 }
 
-function toParameters(message: AgentParametersMessage | undefined): AgentParameters {
+export function toParameters(message: AgentParametersMessage | undefined): AgentParameters {
   return {
     ...(message?.temperature === undefined ? {} : { temperature: message.temperature }),
     ...(message?.maxTokens === undefined ? {} : { maxTokens: message.maxTokens }),

@@ -1,10 +1,17 @@
 import type { AgentParameters } from '../domain/agent.ts';
+import type { ToolCall } from '../domain/message.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
 import type { Tokens } from '../domain/tokens.ts';
+import type { ToolDeclaration } from '../tools/tool-port.ts';
 
 export interface Message {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of the assistant: the tools that it calls. */
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of a tool: the call that it answers, and its name. */
+  readonly toolCallId?: string;
+  readonly toolName?: string;
 }
 
 export interface ModelCall {
@@ -12,10 +19,12 @@ export interface ModelCall {
   readonly messages: readonly Message[];
   readonly parameters: AgentParameters;
   readonly outputSchema: JsonObject | undefined;
+  readonly tools: readonly ToolDeclaration[];
 }
 
 export type AnswerPart =
   | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'toolCall'; readonly call: ToolCall }
   | ({ readonly type: 'end'; readonly cutOff: boolean } & Tokens);
 
 /** The far side: one call is one request on the wire, never more. */
@@ -39,6 +48,7 @@ export type ProviderFailureReason =
   | 'MODEL_NOT_OFFERED'
   | 'PROVIDER_CREDENTIALS_REFUSED'
   | 'PROVIDER_ANSWER_INVALID'
+  | 'ANSWER_NOT_RECORDED'
   | 'OUTPUT_TOO_LARGE';
 
 /** Why a call came to nothing. The message is public: it holds no key and nothing that the provider said about one. */

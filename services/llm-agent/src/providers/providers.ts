@@ -7,12 +7,13 @@ import { findSecret } from '../db/provider-secret-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { providerNotFound } from '../domain/not-found.ts';
 import type { Provider } from '../domain/provider.ts';
+import { recordedProviderName } from '../domain/replay.ts';
 import { secretPlace } from '../domain/secret-place.ts';
 import { connectProvider, type ProviderConnection } from './connect-provider.ts';
 import { type ModelProvider, ProviderFailure } from './model-provider.ts';
 
-/** The operator's names, also where they are not configured: `local` costs nothing, which no tenant's provider may claim. */
-export const operatorNames: ReadonlySet<string> = new Set(['local', 'openai-compatible']);
+/** Names that no tenant's provider may have, configured or not: `local` costs nothing, nor does what was recorded. */
+export const operatorNames: ReadonlySet<string> = new Set(['local', 'openai-compatible', recordedProviderName]);
 
 /** Who is asked for a model, by the names that agents use. */
 export interface Providers {

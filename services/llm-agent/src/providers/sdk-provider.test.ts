@@ -20,6 +20,7 @@ const call: ModelCall = {
     { role: 'user', content: 'Hello?' },
   ],
   parameters: { temperature: 0.5, maxTokens: 50, seed: '7' },
+  tools: [],
   outputSchema: { type: 'object' },
 };
 

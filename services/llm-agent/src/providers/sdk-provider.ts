@@ -1,13 +1,8 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ResponseTooLarge } from './bounded-fetch.ts';
-import {
-  type AnswerPart,
-  type Message,
-  type ModelCall,
-  type ModelProvider,
-  ProviderFailure,
-} from './model-provider.ts';
+import { type AnswerPart, type ModelCall, type ModelProvider, ProviderFailure } from './model-provider.ts';
 import { toFailure } from './provider-failure.ts';
+import { toSdkMessage, toSdkTools, toToolCall } from './tool-parts.ts';
 
 /** What an adapter of the `ai` SDK is wrapped with. */
 export interface SdkProviderSettings {
@@ -62,6 +57,7 @@ async function* readAnswer(
       if (bytes > maxBytes) throw new ResponseTooLarge(maxBytes);
       yield { type: 'text', text };
     }
+    if (part.type === 'tool-call') yield { type: 'toolCall', call: toToolCall(part) };
     if (part.type === 'finish') {
       // Some adapters make an end of their own where the stream just stops: only the provider's word counts.
       if (part.finishReason.raw === undefined) break;
@@ -83,10 +79,11 @@ function tokenCount(said: number | undefined): number {
   return Number.isFinite(said) ? Math.min(Math.max(Math.trunc(said ?? 0), 0), 100_000_000) : 0;
 }
 
-function toOptions({ messages, parameters, outputSchema }: ModelCall): LanguageModelV4CallOptions {
+function toOptions({ messages, parameters, outputSchema, tools }: ModelCall): LanguageModelV4CallOptions {
   const { temperature, maxTokens, topP, seed } = parameters;
   return {
-    prompt: messages.map(toPrompt),
+    prompt: messages.map(toSdkMessage),
+    ...toSdkTools(tools),
     ...(temperature === undefined ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
     ...(topP === undefined ? {} : { topP }),
@@ -95,8 +92,4 @@ function toOptions({ messages, parameters, outputSchema }: ModelCall): LanguageM
       ? {}
       : { responseFormat: { type: 'json', schema: outputSchema as Record<string, never>, name: 'answer' } }),
   };
-}
-
-function toPrompt({ role, content }: Message): LanguageModelV4CallOptions['prompt'][number] {
-  return role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] };
 }

@@ -32,7 +32,7 @@ export interface ConsumerOptions<S> {
   /** How often parked events are tried again; 0 for never. */
   readonly redriveEveryMs?: number | undefined;
   readonly maxRecords?: number | undefined;
-  /** For a consumer that is in no hurry: records are gathered for up to so long. */
+  /** For a consumer that is in no hurry: so long a rest after records came, so that the next come together. */
   readonly gatherMs?: number | undefined;
   /**
    * Where few events matter: which of these types matter to the tenant of the transaction. Asked once for many events;

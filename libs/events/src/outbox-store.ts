@@ -15,6 +15,10 @@ interface OutboxBatch {
 /** The relay's side of the outbox, over one connection: losing it loses the hold. */
 export interface OutboxStore {
   tryHold(): Promise<boolean>;
+  /** Hears of events that were committed through other processes. */
+  listen(onNews: () => void): Promise<void>;
+  /** Tells the holder, on this connection of its own: a NOTIFY in a writer's transaction would make writers queue. */
+  tell(): Promise<void>;
   next(maxRows: number): Promise<OutboxBatch>;
   moveToSent(rows: readonly OutboxRow[], at: Date): Promise<void>;
   /** Makes and drops partitions of `outbox_sent`, forgets old inbox rows and idempotency keys. */
@@ -24,6 +28,7 @@ export interface OutboxStore {
 }
 
 const lockClass = 402_196_704;
+const channel = 'flotilla_outbox';
 const columns = `seq, id, tenant_id, topic, aggregate, aggregate_id, event_seq, type, payload, change,
   traceparent, causation_depth, actor_type, actor_id, occurred_at`;
 
@@ -49,6 +54,13 @@ export async function openOutbox(url: string, slot: string): Promise<OutboxStore
         slot,
       ]);
       return rows[0]?.held === true;
+    },
+    async listen(onNews) {
+      client.on('notification', onNews);
+      await client.query(`listen ${channel}`);
+    },
+    async tell() {
+      await client.query(`notify ${channel}`);
     },
     async next(maxRows) {
       // By the primary key. The first row goes out however large it is.

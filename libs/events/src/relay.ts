@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger, Metrics } from '@flotilla/observability';
-import { openOutbox } from './outbox-store.ts';
+import { type OutboxStore, openOutbox } from './outbox-store.ts';
 import type { Transport } from './transport.ts';
 import { createWaker } from './waker.ts';
 
@@ -17,7 +17,7 @@ export interface RelayOptions {
   readonly maxRows?: number | undefined;
   /** The least time between two batches: the first event goes out at once, those right behind it go together. */
   readonly gatherMs?: number | undefined;
-  /** How often the outbox is looked at when nobody wakes the relay. */
+  /** How often the outbox is looked at when nobody wakes the relay: what was written by hand waits so long at most. */
   readonly idleMs?: number | undefined;
   /** How often a standby tries to become the holder. */
   readonly standbyMs?: number | undefined;
@@ -47,7 +47,7 @@ const maintenanceEveryMs = 10 * 60_000;
  */
 export function createRelay(options: RelayOptions): Relay {
   const { transport, log, metrics, now = () => new Date() } = options;
-  const { gatherMs = 25, idleMs = 250, standbyMs = 1_000, keepSentHours = 72, maxRows = 500 } = options;
+  const { gatherMs = 25, idleMs = 1_000, standbyMs = 1_000, keepSentHours = 72, maxRows = 500 } = options;
   const published = metrics?.counter(
     'relay_published_total',
     'Rows of the outbox that were published and acknowledged.',
@@ -77,10 +77,10 @@ export function createRelay(options: RelayOptions): Relay {
   async function holdAndPublish(onSuccess: () => void): Promise<void> {
     const outbox = await openOutbox(options.url, options.slot ?? 'default');
     try {
-      while (!stopping.signal.aborted && !(await outbox.tryHold())) await pause(standbyMs);
+      while (!stopping.signal.aborted && !(await outbox.tryHold())) await standBy(outbox);
+      await outbox.listen(waker.wake);
       holder = !stopping.signal.aborted;
       let maintainAt = 0;
-      let waitMs = 10;
       while (!stopping.signal.aborted) {
         if (now().getTime() >= maintainAt) {
           await outbox.maintain(now(), keepSentHours);
@@ -93,17 +93,26 @@ export function createRelay(options: RelayOptions): Relay {
           await transport.publish(batch.records);
           await outbox.moveToSent(batch.rows, now());
           published?.inc(batch.rows.length);
-          waitMs = 10;
           const restMs = lookedAt + gatherMs - performance.now();
           if (restMs > 1 && !batch.isFull) await pause(restMs);
         } else {
-          await waker.wait(waitMs);
-          waitMs = Math.min(waitMs * 2, idleMs);
+          await waker.wait(idleMs);
         }
         onSuccess();
       }
     } finally {
       await outbox.close();
+    }
+  }
+
+  /** Until it is time to try again. What this process commits meanwhile, the holder hears of. */
+  async function standBy(outbox: OutboxStore): Promise<void> {
+    const until = performance.now() + standbyMs;
+    for (let leftMs = standbyMs; leftMs > 0 && !stopping.signal.aborted; leftMs = until - performance.now()) {
+      if (!(await waker.wait(leftMs))) continue;
+      waker.reset();
+      await outbox.tell();
+      await pause(gatherMs);
     }
   }
 

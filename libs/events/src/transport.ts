@@ -35,8 +35,8 @@ export interface SubscriptionOptions {
   /** At most so many records at once. */
   readonly maxRecords?: number | undefined;
   /**
-   * For subscribers that are in no hurry: the broker gathers records for up to so long before it answers, so that many
-   * of them cost little. By default each record comes at once.
+   * For subscribers that are in no hurry: so long a rest after records came, so that those behind them come together
+   * and many cost little. The first after a silence comes at once, by default each does.
    */
   readonly gatherMs?: number | undefined;
   /** Partitions worked on side by side. */

@@ -3,7 +3,8 @@ export interface Waker {
   wake(): void;
   /** Forgets earlier wakes: call it before looking at what they announce. */
   reset(): void;
-  wait(ms: number): Promise<void>;
+  /** Whether it was woken, or ended, rather than that the time was over. */
+  wait(ms: number): Promise<boolean>;
 }
 
 export function createWaker(signal: AbortSignal): Waker {
@@ -20,7 +21,7 @@ export function createWaker(signal: AbortSignal): Waker {
       woken = signal.aborted;
     },
     async wait(ms) {
-      if (woken) return;
+      if (woken) return true;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
         end = () => {
@@ -29,6 +30,7 @@ export function createWaker(signal: AbortSignal): Waker {
         };
       });
       end = undefined;
+      return woken;
     },
   };
 }

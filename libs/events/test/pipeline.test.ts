@@ -252,6 +252,29 @@ test('what nobody waits for is noted together; neither that nor what was applied
   await eventually(async () => expect(await updates()).toHaveLength(8));
 });
 
+test('the relay that publishes hears at once of what was committed through another process', async () => {
+  const apart = await agentsDatabase();
+  // Neither looks by itself: without a word, nothing would go out.
+  const relays = [1, 2].map(() =>
+    createRelay({ url: apart.relayUrl, transport, log, idleMs: 600_000, standbyMs: 600_000 }),
+  );
+  const [first, second] = relays;
+  try {
+    first?.start();
+    await eventually(async () => expect(first?.isHolder()).toBe(true));
+    second?.start();
+    const committing = apart.open(() => second?.wake());
+    await eventually(async () => {
+      await createAgent(committing, randomUUID(), 'elsewhere');
+      expect(await apart.query('select from outbox_sent')).not.toHaveLength(0);
+    });
+    expect(second?.isHolder()).toBe(false);
+  } finally {
+    await Promise.all(relays.map((one) => one.stop()));
+    await apart.drop();
+  }
+});
+
 test('events that cause events end at the cap', async () => {
   await expect(createAgent(database.db, randomUUID(), 'loop', 17)).rejects.toMatchObject({
     reason: 'CAUSATION_TOO_DEEP',

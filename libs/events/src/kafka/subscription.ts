@@ -64,8 +64,6 @@ interface Member {
   stop(graceMs: number): Promise<void>;
 }
 
-const longPollMs = 1_000;
-const gatheredBytes = 256 * 1024;
 const sessionMs = 10_000;
 const rebalanceMs = 20_000;
 
@@ -78,8 +76,8 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     heartbeatInterval: 3_000,
     metadataMaxAge: 60_000,
     // A long poll occupies the connection; commits and heartbeats wait behind it.
-    maxWaitTimeInMs: options.gatherMs ?? longPollMs,
-    minBytes: options.gatherMs === undefined ? 1 : gatheredBytes,
+    maxWaitTimeInMs: 1_000,
+    minBytes: 1,
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,
     // Crashes end the member; see above.
@@ -176,6 +174,10 @@ async function handleBatch(
     }
     if (done < messages.length) return;
     await beat();
+  }
+  // The next fetch waits for this: what comes meanwhile comes together. Whoever is behind does not rest.
+  if (options.gatherMs !== undefined && batch.messages.length < size) {
+    await delay(options.gatherMs, undefined, { signal: stopping }).catch(() => {});
   }
 }
 

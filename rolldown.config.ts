@@ -18,7 +18,7 @@ export default defineConfig({
   input: 'src/main.ts',
   platform: 'node',
   external,
-  output: { file: 'dist/main.js', format: 'esm', sourcemap: true },
+  output: { file: 'dist/main.js', format: 'esm', sourcemap: true, codeSplitting: false },
   plugins: [
     {
       name: 'copy-migrations',

@@ -1,5 +1,5 @@
 import { AppError } from '@flotilla/errors';
-import { currentTraceparent, withTraceparent } from '@flotilla/observability';
+import { currentTraceparent, markTrace, withTraceparent } from '@flotilla/observability';
 import type { Database, ReadTx, TransactionScope, Tx } from '@flotilla/postgres';
 import {
   type Claim,
@@ -102,6 +102,7 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
         const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
         if (distinct.length > 0) await batch(tx, distinct);
       });
+      for (const { head } of events) markTrace(head.traceparent, `consume ${head.type}`);
     },
     async skim(events) {
       const [first] = events;

@@ -55,6 +55,11 @@ export function withTraceparent<T>(traceparent: string | undefined, spanName: st
   });
 }
 
+/** For work on many traces at once: leaves a span of a moment in the trace, where spans are recorded. */
+export function markTrace(traceparent: string | undefined, spanName: string): void {
+  trace.getTracer('flotilla').startSpan(spanName, { kind: SpanKind.CONSUMER }, remoteContext(traceparent)).end();
+}
+
 let propagating = false;
 
 /** OpenTelemetry's context is global by nature; the first user of it makes it survive `await`. */

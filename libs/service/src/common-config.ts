@@ -17,6 +17,7 @@ export interface CommonConfig {
   /** Proves to identity which service this is. */
   readonly clientSecret: string;
   readonly logLevel: LogLevel;
+  readonly otlpEndpoint?: string | undefined;
   readonly shutdownGraceMs: number;
 }
 
@@ -73,10 +74,20 @@ export function commonConfig(read: EnvironmentReader, prefix: string, defaultGrp
       values: logLevels,
       default: 'info',
     }),
+    otlpEndpoint: readOtlpEndpoint(read),
     shutdownGraceMs: read.integer('FLOTILLA_SHUTDOWN_GRACE_MS', {
       description: 'Time for running work at shutdown.',
       default: 20_000,
       max: 600_000,
     }),
   };
+}
+
+/** Where spans go; OpenTelemetry's own name for it, so that what is set for a whole machine holds here too. */
+export function readOtlpEndpoint(read: EnvironmentReader): string | undefined {
+  return read.url('OTEL_EXPORTER_OTLP_ENDPOINT', {
+    description: 'Where traces go, as OTLP over HTTP: `http://collector:4318`. None are kept without it.',
+    optional: true,
+    protocols: ['http', 'https'],
+  });
 }

@@ -5,7 +5,7 @@ export {
   type RecordedAction,
   sendToIdentity,
 } from './action-recorder.ts';
-export { type CommonConfig, commonConfig } from './common-config.ts';
+export { type CommonConfig, commonConfig, readOtlpEndpoint } from './common-config.ts';
 export { type Component, type Phase, phases } from './component.ts';
 export { toAction } from './denied-action.ts';
 export { type EncryptionConfig, encryptionConfig } from './encryption-config.ts';

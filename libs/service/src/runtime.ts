@@ -1,5 +1,5 @@
 import { AppError, toAppError } from '@flotilla/errors';
-import type { Logger, Metrics } from '@flotilla/observability';
+import { type Logger, type Metrics, startTracing, type Tracing } from '@flotilla/observability';
 import { type CheckResult, createAdminServer, type Readiness } from './admin-server.ts';
 import { type Component, phases } from './component.ts';
 
@@ -12,6 +12,8 @@ export interface RuntimeOptions {
   /** 0 takes a free one. */
   readonly adminPort: number;
   readonly components: readonly Component[];
+  /** Where spans go; nowhere unless said. */
+  readonly otlpEndpoint?: string | undefined;
   /** For the whole shutdown; 20 s unless said. */
   readonly graceMs?: number;
 }
@@ -27,6 +29,7 @@ export interface Runtime {
 
 const checkMs = 2_000;
 const readinessAgeMs = 500;
+const farewellMs = 2_000;
 
 /** Creates the runtime of a service; nothing runs and nothing listens before `start`. */
 export function createRuntime(options: RuntimeOptions): Runtime {
@@ -36,6 +39,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const started: Component[] = [];
   let state: 'created' | 'starting' | 'running' | 'stopping' | 'stopped' = 'created';
   let stopping: Promise<void> | undefined;
+  let tracing: Tracing | undefined;
   let latest: { at: number; answer: Promise<Readiness> } | undefined;
   metrics.gauge('service_running', '1 between start and shutdown.', [], (gauge) =>
     gauge.set(state === 'running' ? 1 : 0),
@@ -61,6 +65,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (state !== 'created') throw new Error(`${name} was started before.`);
     state = 'starting';
     try {
+      tracing = startTracing({ service: name, otlpEndpoint: options.otlpEndpoint });
       const { port } = await admin.listen();
       for (const component of components) {
         started.push(component); // before it starts: half a start needs a stop too
@@ -87,6 +92,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       const parts = started.filter((component) => component.phase === phase);
       await Promise.all(parts.map((component) => stopOne(component, Math.max(deadline - Date.now(), 100))));
     }
+    await within(farewellMs, async () => tracing?.stop()).catch(() => {});
     await admin.close();
     state = 'stopped';
     log.info(`${name} has stopped`);

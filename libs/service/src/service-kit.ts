@@ -127,6 +127,7 @@ export function createServiceKit<Schema>(config: CommonConfig, options: KitOptio
         adminHost: config.host,
         adminPort: config.adminPort,
         graceMs: config.shutdownGraceMs,
+        otlpEndpoint: config.otlpEndpoint,
         components: [
           { name: 'database', phase: 'storage', check: () => db.ping(), stop: () => db.close() },
           {

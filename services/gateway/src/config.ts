@@ -1,5 +1,6 @@
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
 import { type LogLevel, logLevels } from '@flotilla/observability';
+import { readOtlpEndpoint } from '@flotilla/service';
 
 /** What the gateway is started with. Times in milliseconds. */
 export interface Config {
@@ -8,6 +9,7 @@ export interface Config {
   readonly adminPort: number;
   readonly clientSecret: string;
   readonly logLevel: LogLevel;
+  readonly otlpEndpoint: string | undefined;
   readonly redisUrl: string;
   /** The gRPC address of each domain's service: `agent` is the domain of `flotilla.agent.v1`. */
   readonly addresses: Readonly<Record<Domain, string>>;
@@ -53,6 +55,7 @@ export const readConfig = (read: EnvironmentReader): Config => {
       values: logLevels,
       default: 'info',
     }),
+    otlpEndpoint: readOtlpEndpoint(read),
     redisUrl: read.url('FLOTILLA_REDIS_URL', {
       description: 'Counts failed credentials for all replicas; without it they are not limited.',
       protocols: ['redis', 'rediss'],

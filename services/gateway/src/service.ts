@@ -96,6 +96,7 @@ export function createService(config: Config): Gateway {
     adminHost: config.host,
     adminPort: config.adminPort,
     graceMs: config.shutdownGraceMs,
+    otlpEndpoint: config.otlpEndpoint,
     components: [
       {
         name: 'backends',

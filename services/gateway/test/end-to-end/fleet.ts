@@ -41,7 +41,7 @@ export interface Answer {
 }
 
 /** Starts it. */
-export async function startSmallFleet(): Promise<SmallFleet> {
+export async function startSmallFleet(env: Readonly<Record<string, string>> = {}): Promise<SmallFleet> {
   const prefix = `${randomUUID()}.`;
   const brokers = testKafkaBrokers();
   const [identityDatabase, auditDatabase] = await Promise.all([
@@ -59,6 +59,7 @@ export async function startSmallFleet(): Promise<SmallFleet> {
     FLOTILLA_REDIS_URL: testRedisUrl(),
     FLOTILLA_LOG_LEVEL: 'silent',
     FLOTILLA_SHUTDOWN_GRACE_MS: '3000',
+    ...env,
   };
   const adminKey = `flk_${randomUUID().replaceAll('-', '')}`;
   const adminPassword = `password-${randomUUID()}`;

@@ -1,13 +1,41 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Collector, startCollector } from './collector.ts';
 import { type SmallFleet, startSmallFleet } from './fleet.ts';
 
 let fleet: SmallFleet;
+let collector: Collector;
 beforeAll(async () => {
-  fleet = await startSmallFleet();
+  collector = await startCollector();
+  fleet = await startSmallFleet({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
 });
-afterAll(() => fleet.stop());
+afterAll(async () => {
+  await fleet?.stop();
+  await collector?.close();
+});
+
+test('one trace leads from the edge to the service and on to who consumes its events', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+  const body = { email: 'traced@example.org', password: 'a-long-enough-password' };
+  expect((await fleet.call('POST', '/v1/users', { key: fleet.adminKey, body, headers })).status).toBe(201);
+  const names = [
+    'POST /v1/users',
+    'flotilla.identity.v1.UserService/CreateUser',
+    'consume flotilla.identity.v1.UserCreated',
+  ];
+  await eventually(async () => {
+    const path = names.map((name) => collector.spans.find((span) => span.traceId === traceId && span.name === name));
+    const [edge, service, consumer] = path;
+    expect(path.map((span) => span?.name)).toEqual(names);
+    expect([edge, service, consumer].map((span) => span?.parentSpanId)).toEqual([
+      'b7ad6b7169203331',
+      edge?.spanId,
+      service?.spanId,
+    ]);
+  });
+});
 
 test('a person signs in, works with the session and signs out', async () => {
   const login = { tenantSlug: 'flotilla', email: 'admin@flotilla.example', password: fleet.adminPassword };

@@ -238,6 +238,7 @@ function specialEnvironment(service: (typeof grpcServices)[number], around: Surr
       return {
         WORKFLOW_HTTP_ALLOWED_HOSTS: new URL(around.trackerUrl).host,
         WORKFLOW_TEMPORAL_PAYLOAD_SECRETS: around.secret('payload/workflow'),
+        WORKFLOW_ENCRYPTION_SECRETS: around.secret('encryption/workflow'),
       };
     case 'llm-agent':
       return {

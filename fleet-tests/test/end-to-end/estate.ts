@@ -13,6 +13,9 @@ export type Kind =
   | 'own_provider'
   | 'workflow'
   | 'instance'
+  | 'schedule'
+  | 'trigger'
+  | 'workflow_template'
   | 'rule'
   | 'scoring_model'
   | 'validation'
@@ -57,6 +60,22 @@ export async function buildEstate(
   const workflow = await post('/v1/workflows', { name: 'W', slug: `workflow-${mark}`, definition: tinyDefinition });
   await post(`/v1/workflows/${workflow.id}:activate`, {});
   const instance = await post(`/v1/workflows/${workflow.id}:start`, { input: {} });
+  const schedule = await post('/v1/workflow-schedules', {
+    workflowId: workflow.id,
+    name: `schedule-${mark}`,
+    cronExpression: '0 0 1 1 *',
+  });
+  const { trigger } = await post('/v1/workflow-triggers', {
+    workflowId: workflow.id,
+    name: `trigger-${mark}`,
+    kind: 'webhook',
+  });
+  const workflowTemplate = await post('/v1/workflow-templates', {
+    name: `template-${mark}`,
+    displayName: 'T',
+    category: 'test',
+    templateDefinition: tinyDefinition,
+  });
   const rule = await post('/v1/validation-rules', {
     name: `rule-${mark}`,
     ruleType: 'length',
@@ -106,6 +125,9 @@ export async function buildEstate(
     own_provider: ownProvider.id,
     workflow: workflow.id,
     instance: instance.id,
+    schedule: schedule.id,
+    trigger: trigger.id,
+    workflow_template: workflowTemplate.id,
     rule: rule.id,
     scoring_model: scoringModel.id,
     validation: validation.id,

@@ -67,6 +67,9 @@ function pastOf(verb: string): string {
     read: 'read',
     last_login: 'last_login',
     last_used: 'last_used',
+    last_run: 'last_run',
+    next_run: 'next_run',
+    last_fired: 'last_fired',
     expire: 'expires',
   };
   return irregular[verb] ?? (verb.endsWith('e') ? `${verb}d` : `${verb}ed`);

@@ -30,7 +30,15 @@ import { file_flotilla_validation_v1_events } from './gen/flotilla/validation/v1
 import { file_flotilla_validation_v1_rules } from './gen/flotilla/validation/v1/rules_pb.ts';
 import { file_flotilla_validation_v1_scoring } from './gen/flotilla/validation/v1/scoring_pb.ts';
 import { file_flotilla_workflow_v1_events } from './gen/flotilla/workflow/v1/events_pb.ts';
+import { file_flotilla_workflow_v1_firings } from './gen/flotilla/workflow/v1/firings_pb.ts';
 import { file_flotilla_workflow_v1_instances } from './gen/flotilla/workflow/v1/instances_pb.ts';
+import { file_flotilla_workflow_v1_schedule_events } from './gen/flotilla/workflow/v1/schedule_events_pb.ts';
+import { file_flotilla_workflow_v1_schedules } from './gen/flotilla/workflow/v1/schedules_pb.ts';
+import { file_flotilla_workflow_v1_trigger_events } from './gen/flotilla/workflow/v1/trigger_events_pb.ts';
+import { file_flotilla_workflow_v1_triggers } from './gen/flotilla/workflow/v1/triggers_pb.ts';
+import { file_flotilla_workflow_v1_workflow_template_events } from './gen/flotilla/workflow/v1/workflow_template_events_pb.ts';
+import { file_flotilla_workflow_v1_workflow_templates } from './gen/flotilla/workflow/v1/workflow_templates_pb.ts';
+import { file_flotilla_workflow_v1_workflow_versions } from './gen/flotilla/workflow/v1/workflow_versions_pb.ts';
 import { file_flotilla_workflow_v1_workflows } from './gen/flotilla/workflow/v1/workflows_pb.ts';
 
 /** Every file of the contract; a test compares it with the image, so that none is forgotten. */
@@ -58,7 +66,15 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_validation_v1_rules,
   file_flotilla_validation_v1_scoring,
   file_flotilla_workflow_v1_events,
+  file_flotilla_workflow_v1_firings,
   file_flotilla_workflow_v1_instances,
+  file_flotilla_workflow_v1_schedule_events,
+  file_flotilla_workflow_v1_schedules,
+  file_flotilla_workflow_v1_trigger_events,
+  file_flotilla_workflow_v1_triggers,
+  file_flotilla_workflow_v1_workflow_template_events,
+  file_flotilla_workflow_v1_workflow_templates,
+  file_flotilla_workflow_v1_workflow_versions,
   file_flotilla_workflow_v1_workflows,
 ];
 

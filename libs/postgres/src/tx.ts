@@ -7,9 +7,11 @@ declare const writes: unique symbol;
 /** A transaction that may only read. What takes a `ReadTx` can be used inside a command too. */
 export class ReadTx<S> extends Transaction<S> {
   readonly scope: TransactionScope;
+  protected readonly props: KyselyProps;
 
   constructor(props: KyselyProps, scope: TransactionScope) {
     super(props);
+    this.props = props;
     this.scope = scope;
   }
 }
@@ -51,5 +53,10 @@ export class Tx<S> extends ReadTx<S> {
       .then((result) => result.rows as Row[]);
     rows.catch(() => undefined);
     return rows;
+  }
+
+  /** The same transaction, on behalf of what this many events led to: what it announces carries that. */
+  causedBy(causationDepth: number): Tx<S> {
+    return new Tx<S>(this.props, { ...this.scope, causationDepth }, this.#session);
   }
 }

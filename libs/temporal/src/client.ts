@@ -7,6 +7,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { createEncryptionCodec } from './encryption-codec.ts';
+import { scheduleCalls, type TemporalSchedules } from './schedules.ts';
 
 /** Where Temporal is, and how payloads are sealed. */
 export interface TemporalClientOptions {
@@ -43,6 +44,7 @@ export interface TemporalClient {
   signal(workflowId: string, signal: string): Promise<boolean>;
   /** Whether the workflow has been started and has not ended. False too where its history is gone. */
   isRunning(workflowId: string): Promise<boolean>;
+  readonly schedules: TemporalSchedules;
   /** Fails when Temporal does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -110,6 +112,7 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
         }
       });
     },
+    schedules: scheduleCalls(client, inTime),
     ping: () => inTime(async () => void (await connection.workflowService.getSystemInfo({}))),
     close: () => connection.close(),
   };

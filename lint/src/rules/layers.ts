@@ -10,6 +10,7 @@ const pureModules = new Set([
   'ajv',
   'ajv/dist/2020.js',
   'canonicalize',
+  'croner',
   'liquidjs',
   'immutable',
   're2js',

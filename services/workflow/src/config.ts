@@ -12,8 +12,11 @@ export interface Config extends CommonConfig {
     readonly taskQueue: string;
     readonly payloadSecrets: readonly string[];
   };
+  readonly encryptionSecrets: readonly string[];
   readonly sweepEveryMs: number;
   readonly driverSilentForMs: number;
+  readonly launchPollMs: number;
+  readonly minIntervalSeconds: number;
   readonly quickUndoAttempts: number;
   readonly maxConcurrentSteps: number;
   readonly lane: {
@@ -56,6 +59,12 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       })
       .split(','),
   },
+  encryptionSecrets: read
+    .secret('WORKFLOW_ENCRYPTION_SECRETS', {
+      description: 'Seals the secrets of webhooks. Several parted by commas: the first seals, all open.',
+      minLength: 16,
+    })
+    .split(','),
   sweepEveryMs: read.integer('WORKFLOW_SWEEP_EVERY_MS', {
     description: 'How often runs without a driver, lost ones and grants to take back are looked for.',
     default: 5_000,
@@ -66,6 +75,16 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       'A run of which nothing was heard for this long is looked up at Temporal, and taken over if it is lost there.',
     default: 60_000,
     min: 100,
+  }),
+  launchPollMs: read.integer('WORKFLOW_LAUNCH_POLL_MS', {
+    description: 'How often firings of schedules and triggers are looked for when nobody tells of one.',
+    default: 500,
+    min: 20,
+  }),
+  minIntervalSeconds: read.integer('WORKFLOW_MIN_INTERVAL_SECONDS', {
+    description: 'The shortest interval of a schedule.',
+    default: 10,
+    min: 1,
   }),
   quickUndoAttempts: read.integer('WORKFLOW_QUICK_UNDO_ATTEMPTS', {
     description: 'Quick tries of an undo, before it counts as stuck and is tried on slowly.',

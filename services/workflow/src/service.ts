@@ -1,18 +1,33 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GrantService } from '@flotilla/contracts/identity';
-import { InstanceService, WorkflowService } from '@flotilla/contracts/workflow';
+import {
+  InstanceService,
+  ScheduleService,
+  TriggerService,
+  WorkflowService,
+  WorkflowTemplateService,
+  WorkflowVersionService,
+} from '@flotilla/contracts/workflow';
+import { createConsumer } from '@flotilla/events';
 import { implement } from '@flotilla/grpc';
 import { newId } from '@flotilla/postgres';
+import { createEncryptionKeyring } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
 import { createDefinitions } from './commands/definitions.ts';
 import { createDrivers } from './commands/drivers.ts';
+import { createStarterOf } from './commands/starter-of.ts';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
+import { eventTopics, onAnyEvent } from './events/on-any-event.ts';
 import { instances } from './grpc/instances.ts';
+import { schedules } from './grpc/schedules.ts';
+import { triggers } from './grpc/triggers.ts';
+import { workflowTemplates } from './grpc/workflow-templates.ts';
+import { workflowVersions } from './grpc/workflow-versions.ts';
 import { workflows } from './grpc/workflows.ts';
 import { createAdmission } from './lane/admission.ts';
 import { driversWith } from './lane/drivers.ts';
@@ -28,6 +43,9 @@ import { createSweep } from './sweep/sweep.ts';
 import { takeOverLost } from './sweep/take-over-lost.ts';
 import { wakeUnwoken } from './sweep/wake-unwoken.ts';
 import { createActivities } from './temporal/activities.ts';
+import { createScheduleActivities } from './temporal/schedule-activities.ts';
+import { createScheduleSync } from './temporal/schedule-sync.ts';
+import { createLauncher } from './work/launcher.ts';
 
 /** Builds the service; nothing connects or listens before `start`. */
 export function createService(config: Config, overrides: Partial<KitOptions> = {}): Service {
@@ -61,6 +79,16 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const { leaseMs } = config.lane;
   const admission = createAdmission({ db, lane, leaseMs, meters, log, everyMs: Math.min(500, config.sweepEveryMs) });
   const drivers = driversWith(lane, temporalDrivers);
+  const grants = kit.clientOf(GrantService, config.identityAddress);
+  const { verify } = kit;
+  const tokenForGrant = (grantId: string) => tokens.forGrant(grantId);
+  const starterOf = createStarterOf({ tokenForGrant, ownToken, verify, grants });
+  const launching = {
+    ...{ db, definitions, performers, now, newId, drivers, lane, admission, leaseMs, starterOf },
+    moved: wakeups.wake,
+  };
+  const launcher = createLauncher(launching, config.launchPollMs, log);
+  const scheduleSync = createScheduleSync({ db, temporal, taskQueue, now, everyMs: config.sweepEveryMs, log });
   const worker = createTemporalWorker({
     address,
     namespace,
@@ -68,10 +96,12 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     taskQueue,
     log,
     bundlePath: bundlePath(),
-    activities: createActivities(performing, log, wakeups.wake),
+    activities: {
+      ...createActivities(performing, log, wakeups.wake),
+      ...createScheduleActivities({ db, now, newId, log }, scheduleSync.wake, launcher.wake),
+    },
     maxConcurrentActivities: config.maxConcurrentSteps,
   });
-  const grants = kit.clientOf(GrantService, config.identityAddress);
   const sweep = createSweep({
     everyMs: config.sweepEveryMs,
     log,
@@ -83,7 +113,22 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       revokeEndedGrants({ db, grants }),
     ],
   });
+  const triggerEvents = createConsumer<Schema>({
+    db,
+    transport: kit.transport,
+    group: 'workflow-triggers',
+    topics: eventTopics,
+    batch: onAnyEvent({ now, newId }, launcher.wake),
+    log,
+    metrics: kit.metrics,
+  });
   const components: Component[] = [
+    {
+      name: 'trigger-events',
+      phase: 'work',
+      start: async () => triggerEvents.start(),
+      stop: (graceMs) => triggerEvents.stop(graceMs),
+    },
     { name: 'neighbours', phase: 'storage', stop: async () => close() },
     {
       name: 'temporal',
@@ -99,6 +144,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       check: () => worker.check(),
       stop: (graceMs) => worker.stop(graceMs),
     },
+    { name: 'schedules', phase: 'work', start: async () => scheduleSync.start(), stop: () => scheduleSync.stop() },
+    { name: 'launcher', phase: 'work', start: async () => launcher.start(), stop: () => launcher.stop() },
     { name: 'lane', phase: 'work', start: async () => lane.start(), stop: (graceMs) => lane.stop(graceMs) },
     { name: 'admission', phase: 'work', start: async () => admission.start(), stop: () => admission.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
@@ -118,10 +165,21 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     grants,
     ownToken,
   };
+  const { minIntervalSeconds } = config;
+  const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
+  const scheduling = {
+    ...{ db, now, newId, grants, ownToken, minIntervalSeconds },
+    changed: scheduleSync.wake,
+    fired: launcher.wake,
+  };
   return kit.service({
     grpc: [
       implement(WorkflowService, workflows(db, { now, newId, definitions })),
+      implement(WorkflowVersionService, workflowVersions(db)),
+      implement(WorkflowTemplateService, workflowTemplates(db, { now, newId, definitions })),
       implement(InstanceService, instances(running)),
+      implement(ScheduleService, schedules(scheduling)),
+      implement(TriggerService, triggers({ ...scheduling, keyring })),
     ],
     components,
   });

@@ -1,12 +1,20 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { type Instance, InstanceService, WorkflowService } from '@flotilla/contracts/workflow';
+import {
+  type Instance,
+  InstanceService,
+  ScheduleService,
+  TriggerService,
+  WorkflowService,
+  WorkflowTemplateService,
+  WorkflowVersionService,
+} from '@flotilla/contracts/workflow';
 import { createTrackerServer } from '@flotilla/demo/tracker';
 import { countLedger, type LedgerCounts, openLedger } from '@flotilla/demo/tracker/ledger';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
@@ -40,6 +48,10 @@ export const drivers = [
 export interface Clients {
   readonly workflows: GrpcClient<typeof WorkflowService>;
   readonly instances: GrpcClient<typeof InstanceService>;
+  readonly schedules: GrpcClient<typeof ScheduleService>;
+  readonly triggers: GrpcClient<typeof TriggerService>;
+  readonly templates: GrpcClient<typeof WorkflowTemplateService>;
+  readonly versions: GrpcClient<typeof WorkflowVersionService>;
 }
 
 /** The real tracker, on a port of its own. */
@@ -93,8 +105,11 @@ export async function surround(): Promise<Surroundings> {
       WORKFLOW_CLIENT_SECRET: 'secret-of-the-test-service',
       WORKFLOW_TEMPORAL_TASK_QUEUE: `test-${randomUUID()}`,
       WORKFLOW_TEMPORAL_PAYLOAD_SECRETS: 'secret-of-the-payloads',
+      WORKFLOW_ENCRYPTION_SECRETS: 'secret-of-the-webhooks',
       WORKFLOW_HTTP_ALLOWED_HOSTS: tracker.host,
       WORKFLOW_SWEEP_EVERY_MS: '300',
+      WORKFLOW_LAUNCH_POLL_MS: '100',
+      WORKFLOW_MIN_INTERVAL_SECONDS: '1',
       WORKFLOW_QUICK_UNDO_ATTEMPTS: '3',
       FLOTILLA_TEMPORAL_ADDRESS: testTemporalAddress(),
       FLOTILLA_KAFKA_BROKERS: topics.brokers.join(','),
@@ -111,8 +126,13 @@ export async function surround(): Promise<Surroundings> {
       const options = { address, token: () => token, deadlineMs: 30_000 };
       const workflows = createGrpcClient(WorkflowService, options);
       const instances = createGrpcClient(InstanceService, options);
-      const close = () => [workflows, instances].forEach((client) => void client.close());
-      return { workflows, instances, close };
+      const schedules = createGrpcClient(ScheduleService, options);
+      const triggers = createGrpcClient(TriggerService, options);
+      const templates = createGrpcClient(WorkflowTemplateService, options);
+      const versions = createGrpcClient(WorkflowVersionService, options);
+      const close = () =>
+        [workflows, instances, schedules, triggers, templates, versions].forEach((client) => void client.close());
+      return { workflows, instances, schedules, triggers, templates, versions, close };
     },
     async stop() {
       await Promise.all([neighbours.stop(), tracker.stop(), identity.stop(), topics.drop()]);
@@ -226,13 +246,8 @@ async function startTracker(): Promise<Tracker> {
 /** The workflow code of the sources as they are now. */
 async function bundleWorkflows(): Promise<void> {
   const changedAt = (path: string) => statSync(folder(path)).mtimeMs;
-  const sources = [
-    '../src/temporal/contract.ts',
-    '../src/temporal/workflows/run-instance.ts',
-    '../src/temporal/workflows/drive-instance.ts',
-    '../src/temporal/workflows/attempts.ts',
-    '../package.json',
-  ];
+  const workflows = readdirSync(folder('../src/temporal/workflows')).map((file) => `../src/temporal/workflows/${file}`);
+  const sources = ['../src/temporal/contract.ts', ...workflows, '../package.json'];
   const bundle = '../dist/workflows.js';
   if (existsSync(folder(bundle)) && changedAt(bundle) > Math.max(...sources.map(changedAt))) return;
   await promisify(execFile)(process.execPath, [folder('../scripts/bundle-workflows.ts')], { cwd: folder('..') });

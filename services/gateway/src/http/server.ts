@@ -19,6 +19,7 @@ import { errorOf } from './problem.ts';
 import { problems, sendBareProblem } from './problems.ts';
 import { tracing } from './tracing.ts';
 import { type Deadlines, unaryHandler } from './unary-handler.ts';
+import { webhooks } from './webhooks.ts';
 
 /** What the edge is made of. Times in milliseconds. */
 export interface HttpServerOptions {
@@ -105,6 +106,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       if (reply.statusCode === 401) await options.failures.record(request.ip);
     });
     for (const route of routes.filter(({ rules }) => rules.public)) add(open, route);
+    await open.register(webhooks, { caller: options.caller, deadlineMs: options.deadlines.requestMs });
   });
   await app.register(async (closed) => {
     await closed.register(authentication, { authenticate: options.authenticate, denied: options.denied });

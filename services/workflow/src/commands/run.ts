@@ -58,7 +58,8 @@ export async function record(
     state,
     instance: { ...instance, ...view, revision: instance.revision + 1 },
   };
-  for (const entry of entries) await projectEntry(tx, after, entry, performers);
+  const announcing = tx.causedBy(instance.causationDepth);
+  for (const entry of entries) await projectEntry(announcing, after, entry, performers);
   return after;
 }
 

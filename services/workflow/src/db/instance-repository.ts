@@ -17,6 +17,8 @@ export interface Instance extends InstanceView {
   readonly tags: readonly string[];
   readonly traceparent: string;
   readonly grantId: string;
+  /** How many events led to the run; what it announces carries that on. */
+  readonly causationDepth: number;
   readonly createdBy: string;
   readonly createdAt: Date;
   readonly driver: Selectable<WorkflowInstances>['driver'];
@@ -45,6 +47,7 @@ const columns = [
   'tags',
   'traceparent',
   'grant_id',
+  'causation_depth',
   'created_by',
   'driver',
   'driver_epoch',
@@ -93,6 +96,7 @@ export async function insertInstance(
       tags: [...instance.tags],
       traceparent: instance.traceparent,
       grant_id: instance.grantId,
+      causation_depth: tx.scope.causationDepth ?? 0,
       created_by: instance.createdBy,
       created_at: instance.createdAt,
       driver: instance.driver,
@@ -216,6 +220,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
     tags: row.tags,
     traceparent: row.traceparent,
     grantId: row.grant_id,
+    causationDepth: row.causation_depth,
     createdBy: row.created_by,
     createdAt: row.created_at,
     startedAt: row.started_at?.toISOString(),
@@ -227,4 +232,9 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
     wakeWanted: row.wake_wanted_at !== null,
     revision: row.revision,
   };
+}
+
+/** Which schedule or trigger started the run. */
+export async function markSource(tx: Tx<Schema>, id: string, sourceId: string): Promise<void> {
+  await tx.updateTable('workflow_instances').set({ source_id: sourceId }).where('id', '=', id).execute();
 }

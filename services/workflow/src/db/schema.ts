@@ -1,5 +1,5 @@
 // Generated from the migrated database by the generate script. Do not edit.
-import type { Generated, Int8, Json, Timestamp } from '@flotilla/postgres';
+import type { Bytes, Generated, GeneratedAlways, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
 
 export interface EndedGrants {
   tenant_id: string;
@@ -55,6 +55,30 @@ export interface Tasks {
   path: string | null;
 }
 
+export interface WorkflowFirings {
+  id: string;
+  tenant_id: string;
+  source: 'schedule' | 'trigger';
+  source_id: string;
+  key: string;
+  cause: 'schedule' | 'call' | 'event' | 'webhook';
+  workflow_id: string;
+  status: Generated<'pending' | 'started' | 'skipped' | 'failed'>;
+  input: Json;
+  nominal_at: Timestamp;
+  instance_id: string | null;
+  error_reason: string | null;
+  error_message: string | null;
+  attempts: Generated<number>;
+  traceparent: string;
+  causation_depth: Generated<number>;
+  due_at: Generated<Timestamp>;
+  lease_id: string | null;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  trace_id: GeneratedAlways<string | null>;
+}
+
 export interface WorkflowInstances {
   id: string;
   tenant_id: string;
@@ -89,6 +113,8 @@ export interface WorkflowInstances {
   driver_seen_at: Generated<Timestamp>;
   driver: Generated<'queued' | 'lane' | 'temporal'>;
   lease_until: Timestamp | null;
+  source_id: string | null;
+  causation_depth: Generated<number>;
 }
 
 export interface WorkflowJournal {
@@ -100,6 +126,93 @@ export interface WorkflowJournal {
   visit: number | null;
   entry: Json;
   occurred_at: Timestamp;
+}
+
+export interface WorkflowSchedules {
+  id: string;
+  tenant_id: string;
+  workflow_id: string;
+  name: string;
+  cron_expression: string | null;
+  interval_seconds: number | null;
+  timezone: Generated<string>;
+  status: Generated<'active' | 'paused'>;
+  overlap_policy: Generated<'skip' | 'buffer_one' | 'buffer_all' | 'cancel_other' | 'allow_all'>;
+  max_concurrent_executions: Generated<number>;
+  catchup_window_seconds: Generated<number>;
+  default_input: Generated<Json>;
+  grant_id: string;
+  next_run_at: Timestamp | null;
+  last_run_at: Timestamp | null;
+  run_count: Generated<number>;
+  missed_count: Generated<number>;
+  synced_revision: number | null;
+  sync_due_at: Generated<Timestamp>;
+  sync_attempts: Generated<number>;
+  sync_error: string | null;
+  created_by: string;
+  updated_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
+export interface WorkflowTemplateRatings {
+  tenant_id: string;
+  template_id: string;
+  user_id: string;
+  stars: number;
+  rated_at: Generated<Timestamp>;
+}
+
+export interface WorkflowTemplates {
+  id: string;
+  tenant_id: string;
+  name: string;
+  display_name: string;
+  description: Generated<string>;
+  category: string;
+  template_definition: Json;
+  parameters: Generated<Json>;
+  tags: Generated<string[]>;
+  is_active: Generated<boolean>;
+  usage_count: Generated<number>;
+  rating: Generated<Numeric>;
+  rating_count: Generated<number>;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
+export interface WorkflowTriggers {
+  id: string;
+  tenant_id: string;
+  workflow_id: string;
+  name: string;
+  kind: 'api' | 'event' | 'webhook';
+  status: Generated<'enabled' | 'disabled'>;
+  event_type: Generated<string>;
+  filter: Generated<string>;
+  input_mapping: Generated<Json>;
+  webhook_path: string | null;
+  sealed_secret: Bytes | null;
+  grant_id: string;
+  last_fired_at: Timestamp | null;
+  run_count: Generated<number>;
+  failure_count: Generated<number>;
+  last_error_reason: string | null;
+  created_by: string;
+  updated_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
 }
 
 export interface WorkflowVersions {
@@ -133,8 +246,13 @@ export interface Schema {
   ended_grants: EndedGrants;
   saga_compensations: SagaCompensations;
   tasks: Tasks;
+  workflow_firings: WorkflowFirings;
   workflow_instances: WorkflowInstances;
   workflow_journal: WorkflowJournal;
+  workflow_schedules: WorkflowSchedules;
+  workflow_template_ratings: WorkflowTemplateRatings;
+  workflow_templates: WorkflowTemplates;
+  workflow_triggers: WorkflowTriggers;
   workflow_versions: WorkflowVersions;
   workflows: Workflows;
 }

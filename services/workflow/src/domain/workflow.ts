@@ -3,7 +3,7 @@ import { type JsonObject, sizeOf } from './json.ts';
 import type { Problem } from './problem.ts';
 import { MAX_DEFINITION_BYTES } from './shape.ts';
 
-/** A workflow moves forward: draft → active → deprecated, and from deprecated back to active by a new activation. */
+/** A workflow moves forward: draft → active → deprecated, and from deprecated back to active by a new activation, or on to archived, for good. */
 export type WorkflowStatus = 'draft' | 'active' | 'deprecated' | 'archived';
 
 export interface Workflow {
@@ -38,11 +38,7 @@ export function checkDraft(definition: JsonObject): JsonObject {
 /** The workflow after its newest text became a version. What was read of that text must have no problem. */
 export function activate(workflow: Workflow, problems: readonly Problem[]): Workflow {
   if (workflow.status === 'archived') throw archived();
-  if (problems.length > 0) {
-    throw new AppError('failed_precondition', 'DEFINITION_INVALID', 'The definition has problems.', {
-      violations: problems.slice(0, 100).map(({ pointer, reason, message }) => ({ field: pointer, reason, message })),
-    });
-  }
+  checkedDraft(problems);
   return { ...workflow, status: 'active', version: workflow.version + 1 };
 }
 
@@ -52,6 +48,24 @@ export function deprecate(workflow: Workflow): Workflow {
   }
   if (workflow.status === 'archived') throw archived();
   return { ...workflow, status: 'deprecated' };
+}
+
+/** Throws when what was read of a definition has problems, with every one. */
+export function checkedDraft(problems: readonly Problem[]): void {
+  if (problems.length > 0) {
+    throw new AppError('failed_precondition', 'DEFINITION_INVALID', 'The definition has problems.', {
+      violations: problems.slice(0, 100).map(({ pointer, reason, message }) => ({ field: pointer, reason, message })),
+    });
+  }
+}
+
+/** For good. What may still start runs has to be deprecated first. */
+export function archive(workflow: Workflow): Workflow {
+  if (workflow.status !== 'deprecated') {
+    const message = `The workflow is ${workflow.status}: only a deprecated one can be archived.`;
+    throw new AppError('failed_precondition', 'WORKFLOW_NOT_DEPRECATED', message);
+  }
+  return { ...workflow, status: 'archived' };
 }
 
 /** The version that a new run is made of. */

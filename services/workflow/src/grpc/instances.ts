@@ -1,12 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { GrantService } from '@flotilla/contracts/identity';
 import type { InstanceService } from '@flotilla/contracts/workflow';
-import { AppError, retryable } from '@flotilla/errors';
-import type { Call, GrpcClient, ServiceImplementation } from '@flotilla/grpc';
-import { type Database, scopeOf } from '@flotilla/postgres';
+import type { ServiceImplementation } from '@flotilla/grpc';
 import { cancelInstance } from '../commands/cancel-instance.ts';
-import { insertEndedGrant } from '../db/grant-repository.ts';
-import type { Schema } from '../db/schema.ts';
 import { stepIdOf } from '../domain/path.ts';
 import { type Starting, startFor } from '../lane/start-run.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
@@ -16,14 +11,12 @@ import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
 import { definitionToStart } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
+import { type Granting, withGrant } from './with-grant.ts';
 
 /** What answering for runs needs from outside. */
-export interface Running extends Starting {
-  readonly db: Database<Schema>;
+export interface Running extends Starting, Granting {
   readonly newId: () => string;
   readonly wakeups: Wakeups;
-  readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
-  readonly ownToken: (tenantId: string) => Promise<string>;
 }
 
 export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
@@ -33,24 +26,24 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const startedBy = actorId(call);
       const id = running.newId();
       const definition = await db.read(call, (tx) => definitionToStart(running, tx, workflowId)); // before a grant is made for nothing
-      const grantId = await grantFor(running, call, id);
       const { traceparent } = call;
-      const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
       const start = startFor(running, call.principal.tenantId, definition);
-      const wish = { id, workflowId, input, tags, grantId, traceparent, startedBy };
-      const started = await db
-        .write(call, async (tx) => toInstanceMessage(await start.accept(tx, wish)))
-        .catch(async (error: unknown) => {
-          start.giveUp();
-          // After any other error the run may have been accepted all the same.
-          if (error instanceof AppError && !retryable(error.code)) await unused();
-          throw error;
-        });
-      if (started.id === id) start.go();
-      else {
+      const accept = (grantId: string) =>
+        db.write(call, async (tx) =>
+          toInstanceMessage(await start.accept(tx, { id, workflowId, input, tags, grantId, traceparent, startedBy })),
+        );
+      const started = await withGrant(
+        running,
+        call,
+        `workflow_instances/${id}`,
+        accept,
+        (made) => made.id === id,
+      ).catch((error: unknown) => {
         start.giveUp();
-        await unused();
-      }
+        throw error;
+      });
+      if (started.id === id) start.go();
+      else start.giveUp();
       return started;
     },
     getInstance: ({ id }, call) => db.read(call, async (tx) => toInstanceMessage(await getInstance(tx, id))),
@@ -80,14 +73,6 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         yield toUpdateMessage(update);
     },
   };
-}
-
-async function grantFor({ grants, ownToken }: Running, call: Call, instanceId: string): Promise<string> {
-  const { grantId } = await grants.createGrant(
-    { subjectToken: call.token, purpose: `workflow_instances/${instanceId}` },
-    { token: await ownToken(call.principal.tenantId) },
-  );
-  return grantId;
 }
 
 function toUpdateMessage({ cursor, entry, instance }: Update) {

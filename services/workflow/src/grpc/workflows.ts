@@ -2,6 +2,7 @@ import type { WorkflowService } from '@flotilla/contracts/workflow';
 import type { ServiceImplementation } from '@flotilla/grpc';
 import type { Database } from '@flotilla/postgres';
 import { activateWorkflow } from '../commands/activate-workflow.ts';
+import { archiveWorkflow } from '../commands/archive-workflow.ts';
 import { createWorkflow, type Editing } from '../commands/create-workflow.ts';
 import type { Definitions } from '../commands/definitions.ts';
 import { deleteWorkflow } from '../commands/delete-workflow.ts';
@@ -46,6 +47,8 @@ export function workflows(
       db.write(call, async (tx) =>
         toWorkflowMessage(await activateWorkflow(editing, tx, { id, etag, activatedBy: actorId(call) })),
       ),
+    archiveWorkflow: ({ id, etag }, call) =>
+      db.write(call, async (tx) => toWorkflowMessage(await archiveWorkflow(tx, { id, etag }))),
     deprecateWorkflow: ({ id, etag }, call) =>
       db.write(call, async (tx) => toWorkflowMessage(await deprecateWorkflow(tx, { id, etag }))),
   };

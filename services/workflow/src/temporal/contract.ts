@@ -35,3 +35,18 @@ export const WAKE = 'wake';
 
 /** How long an undo may take, each try. */
 export const UNDO_TIMEOUT_MS = 30_000;
+
+/** A schedule as Temporal was told of it. */
+export interface ScheduleReference {
+  readonly tenantId: string;
+  readonly scheduleId: string;
+  readonly revision: number;
+}
+
+export interface ScheduleActivities {
+  /** `nominalTime` is RFC 3339. */
+  acceptScheduledTime(schedule: ScheduleReference, nominalTime: string): Promise<void>;
+}
+
+/** Name of the workflow in `workflows/fire-schedule.ts`, which Temporal starts at each time of a schedule. */
+export const FIRE_SCHEDULE = 'fireSchedule';

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/workflow/v1/events.proto.
  */
 export const file_flotilla_workflow_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUgoPV29ya2Zsb3dEZWxldGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiYgoPSW5zdGFuY2VTdGFydGVkEjcKCGluc3RhbmNlGAEgASgLMiUuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdW1tYXJ5OhaythgSd29ya2Zsb3dfaW5zdGFuY2VzImQKEUluc3RhbmNlQ29tcGxldGVkEjcKCGluc3RhbmNlGAEgASgLMiUuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdW1tYXJ5OhaythgSd29ya2Zsb3dfaW5zdGFuY2VzImEKDkluc3RhbmNlRmFpbGVkEjcKCGluc3RhbmNlGAEgASgLMiUuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdW1tYXJ5OhaythgSd29ya2Zsb3dfaW5zdGFuY2VzImQKEUluc3RhbmNlQ2FuY2VsbGVkEjcKCGluc3RhbmNlGAEgASgLMiUuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdW1tYXJ5OhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIsQBCgxTdGVwRmluaXNoZWQSEwoLaW5zdGFuY2VfaWQYASABKAkSDwoHc3RlcF9pZBgCIAEoCRIRCglzdGVwX2tpbmQYAyABKAkSDQoFdmlzaXQYBCABKAUSMAoGc3RhdHVzGAUgASgOMiAuZmxvdGlsbGEud29ya2Zsb3cudjEuVGFza1N0YXR1cxIUCgxlcnJvcl9yZWFzb24YBiABKAkSDAoEcGF0aBgHIAEoCToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLBAQoUQ29tcGVuc2F0aW9uRmluaXNoZWQSEwoLaW5zdGFuY2VfaWQYASABKAkSDwoHc3RlcF9pZBgCIAEoCRINCgV2aXNpdBgDIAEoBRI4CgZzdGF0dXMYBCABKA4yKC5mbG90aWxsYS53b3JrZmxvdy52MS5Db21wZW5zYXRpb25TdGF0dXMSFAoMZXJyb3JfcmVhc29uGAUgASgJEgwKBHBhdGgYBiABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMilgIKD0luc3RhbmNlU3VtbWFyeRIKCgJpZBgBIAEoCRITCgt3b3JrZmxvd19pZBgCIAEoCRIVCg13b3JrZmxvd19zbHVnGAMgASgJEhgKEHdvcmtmbG93X3ZlcnNpb24YBCABKAUSNAoGc3RhdHVzGAUgASgOMiQuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdGF0dXMSPQoMY29tcGVuc2F0aW9uGAYgASgOMicuZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdGUSFAoMZXJyb3JfcmVhc29uGAcgASgJEhIKCmVycm9yX3N0ZXAYCCABKAkSEgoKY3JlYXRlZF9ieRgJIAEoCWIGcHJvdG8z", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
+  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUwoQV29ya2Zsb3dBcmNoaXZlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93RGVsZXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzImIKD0luc3RhbmNlU3RhcnRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNvbXBsZXRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJhCg5JbnN0YW5jZUZhaWxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNhbmNlbGxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLEAQoMU3RlcEZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSEQoJc3RlcF9raW5kGAMgASgJEg0KBXZpc2l0GAQgASgFEjAKBnN0YXR1cxgFIAEoDjIgLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2tTdGF0dXMSFAoMZXJyb3JfcmVhc29uGAYgASgJEgwKBHBhdGgYByABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMiwQEKFENvbXBlbnNhdGlvbkZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSOAoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdHVzEhQKDGVycm9yX3JlYXNvbhgFIAEoCRIMCgRwYXRoGAYgASgJOhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIpYCCg9JbnN0YW5jZVN1bW1hcnkSCgoCaWQYASABKAkSEwoLd29ya2Zsb3dfaWQYAiABKAkSFQoNd29ya2Zsb3dfc2x1ZxgDIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAQgASgFEjQKBnN0YXR1cxgFIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgGIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEhQKDGVycm9yX3JlYXNvbhgHIAEoCRISCgplcnJvcl9zdGVwGAggASgJEhIKCmNyZWF0ZWRfYnkYCSABKAliBnByb3RvMw", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
 
 /**
  * A workflow exists, as a draft.
@@ -96,6 +96,25 @@ export const WorkflowDeprecatedSchema: GenMessage<WorkflowDeprecated> = /*@__PUR
   messageDesc(file_flotilla_workflow_v1_events, 3);
 
 /**
+ * A workflow was put away for good.
+ *
+ * @generated from message flotilla.workflow.v1.WorkflowArchived
+ */
+export type WorkflowArchived = Message<"flotilla.workflow.v1.WorkflowArchived"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.Workflow workflow = 1;
+   */
+  workflow?: Workflow | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.WorkflowArchived.
+ * Use `create(WorkflowArchivedSchema)` to create a new message.
+ */
+export const WorkflowArchivedSchema: GenMessage<WorkflowArchived> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 4);
+
+/**
  * A workflow was removed.
  *
  * @generated from message flotilla.workflow.v1.WorkflowDeleted
@@ -112,7 +131,7 @@ export type WorkflowDeleted = Message<"flotilla.workflow.v1.WorkflowDeleted"> & 
  * Use `create(WorkflowDeletedSchema)` to create a new message.
  */
 export const WorkflowDeletedSchema: GenMessage<WorkflowDeleted> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 4);
+  messageDesc(file_flotilla_workflow_v1_events, 5);
 
 /**
  * A run was accepted.
@@ -131,7 +150,7 @@ export type InstanceStarted = Message<"flotilla.workflow.v1.InstanceStarted"> & 
  * Use `create(InstanceStartedSchema)` to create a new message.
  */
 export const InstanceStartedSchema: GenMessage<InstanceStarted> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 5);
+  messageDesc(file_flotilla_workflow_v1_events, 6);
 
 /**
  * A run reached its goal.
@@ -150,7 +169,7 @@ export type InstanceCompleted = Message<"flotilla.workflow.v1.InstanceCompleted"
  * Use `create(InstanceCompletedSchema)` to create a new message.
  */
 export const InstanceCompletedSchema: GenMessage<InstanceCompleted> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 6);
+  messageDesc(file_flotilla_workflow_v1_events, 7);
 
 /**
  * A run failed or ran out of time; its undos are done, or stuck.
@@ -169,7 +188,7 @@ export type InstanceFailed = Message<"flotilla.workflow.v1.InstanceFailed"> & {
  * Use `create(InstanceFailedSchema)` to create a new message.
  */
 export const InstanceFailedSchema: GenMessage<InstanceFailed> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 7);
+  messageDesc(file_flotilla_workflow_v1_events, 8);
 
 /**
  * A run was cancelled; its undos are done, or stuck.
@@ -188,7 +207,7 @@ export type InstanceCancelled = Message<"flotilla.workflow.v1.InstanceCancelled"
  * Use `create(InstanceCancelledSchema)` to create a new message.
  */
 export const InstanceCancelledSchema: GenMessage<InstanceCancelled> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 8);
+  messageDesc(file_flotilla_workflow_v1_events, 9);
 
 /**
  * A step of a run ended, well or not.
@@ -239,7 +258,7 @@ export type StepFinished = Message<"flotilla.workflow.v1.StepFinished"> & {
  * Use `create(StepFinishedSchema)` to create a new message.
  */
 export const StepFinishedSchema: GenMessage<StepFinished> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 9);
+  messageDesc(file_flotilla_workflow_v1_events, 10);
 
 /**
  * An undo of a run ended, well or not.
@@ -285,7 +304,7 @@ export type CompensationFinished = Message<"flotilla.workflow.v1.CompensationFin
  * Use `create(CompensationFinishedSchema)` to create a new message.
  */
 export const CompensationFinishedSchema: GenMessage<CompensationFinished> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 10);
+  messageDesc(file_flotilla_workflow_v1_events, 11);
 
 /**
  * A run without its texts, which may be personal or large.
@@ -344,5 +363,5 @@ export type InstanceSummary = Message<"flotilla.workflow.v1.InstanceSummary"> & 
  * Use `create(InstanceSummarySchema)` to create a new message.
  */
 export const InstanceSummarySchema: GenMessage<InstanceSummary> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 11);
+  messageDesc(file_flotilla_workflow_v1_events, 12);
 

@@ -1,0 +1,2 @@
+drop table workflow_template_ratings;
+drop table workflow_templates;

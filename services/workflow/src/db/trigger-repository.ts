@@ -1,0 +1,185 @@
+import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import type { Trigger, TriggerKind } from '../domain/trigger.ts';
+import { toColumn } from './json-column.ts';
+import type { Schema, WorkflowTriggers } from './schema.ts';
+
+const columns = [
+  'id',
+  'workflow_id',
+  'name',
+  'kind',
+  'status',
+  'event_type',
+  'filter',
+  'input_mapping',
+  'webhook_path',
+  'grant_id',
+  'last_fired_at',
+  'run_count',
+  'failure_count',
+  'last_error_reason',
+  'created_by',
+  'updated_by',
+  'created_at',
+  'updated_at',
+  'deleted_at',
+  'revision',
+] as const;
+
+export async function insertTrigger(tx: Tx<Schema>, trigger: Trigger, sealedSecret: Buffer | undefined): Promise<void> {
+  await tx
+    .insertInto('workflow_triggers')
+    .values({
+      id: trigger.id,
+      tenant_id: tx.scope.tenantId,
+      workflow_id: trigger.workflowId,
+      kind: trigger.kind,
+      event_type: trigger.eventType,
+      webhook_path: trigger.webhookPath === '' ? null : trigger.webhookPath,
+      sealed_secret: sealedSecret ?? null,
+      created_by: trigger.createdBy,
+      created_at: trigger.createdAt,
+      updated_at: trigger.updatedAt,
+      ...changeable(trigger),
+    })
+    .execute();
+}
+
+export async function findTrigger(tx: ReadTx<Schema>, id: string): Promise<Trigger | undefined> {
+  const row = await tx
+    .selectFrom('workflow_triggers')
+    .select(columns)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  return row && toTrigger(row);
+}
+
+export async function lockTrigger(tx: Tx<Schema>, id: string): Promise<Trigger | undefined> {
+  const row = await tx
+    .selectFrom('workflow_triggers')
+    .select(columns)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  return row && toTrigger(row);
+}
+
+/** Uses the index workflow_triggers_newest, or workflow_triggers_of_workflow. */
+export async function listTriggers(
+  tx: ReadTx<Schema>,
+  filter: { workflowId: string; kind: TriggerKind | undefined; cursor: Cursor | undefined; limit: number },
+): Promise<Trigger[]> {
+  let query = tx
+    .selectFrom('workflow_triggers')
+    .select(columns)
+    .where('deleted_at', 'is', null)
+    .where(after<Schema, 'workflow_triggers'>('desc', filter.cursor));
+  if (filter.workflowId !== '') query = query.where('workflow_id', '=', filter.workflowId);
+  if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind);
+  return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toTrigger);
+}
+
+export async function hasTrigger(tx: ReadTx<Schema>, workflowId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('workflow_triggers')
+    .select('id')
+    .where('workflow_id', '=', workflowId)
+    .where('deleted_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Those of the tenant that listen to these. Uses the index workflow_triggers_event. */
+export async function findListeners(tx: ReadTx<Schema>, eventTypes: readonly string[]): Promise<Trigger[]> {
+  const rows = await tx
+    .selectFrom('workflow_triggers')
+    .select(columns)
+    .where('event_type', 'in', eventTypes)
+    .where('kind', '=', 'event')
+    .where('status', '=', 'enabled')
+    .where('deleted_at', 'is', null)
+    .execute();
+  return rows.map(toTrigger);
+}
+
+/** Saves what was changed of a locked trigger. */
+export async function saveTrigger(tx: Tx<Schema>, trigger: Trigger): Promise<Trigger> {
+  const row = await tx
+    .updateTable('workflow_triggers')
+    .set({
+      ...changeable(trigger),
+      revision: trigger.revision + 1,
+      deleted_at: trigger.deleted ? sql<Date>`now()` : null,
+    })
+    .where('id', '=', trigger.id)
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return toTrigger(row);
+}
+
+/** Counts what became of a time that it went off; no reason means a run. */
+export async function countFiring(tx: Tx<Schema>, id: string, failure: string | undefined): Promise<void> {
+  await tx
+    .updateTable('workflow_triggers')
+    .set(
+      failure === undefined
+        ? { run_count: sql<number>`run_count + 1`, last_fired_at: sql<Date>`now()` }
+        : {
+            failure_count: sql<number>`failure_count + 1`,
+            last_error_reason: failure,
+            last_fired_at: sql<Date>`now()`,
+          },
+    )
+    .where('id', '=', id)
+    .execute();
+}
+
+/** The webhook at a path, whoever's it is. */
+export async function findWebhook(
+  tx: Tx<Schema>,
+  path: string,
+): Promise<{ readonly tenantId: string; readonly id: string; readonly sealedSecret: Buffer } | undefined> {
+  const { rows } = await sql<{ tenant_id: string; id: string; sealed_secret: Buffer }>`
+    select tenant_id, id, sealed_secret from find_webhook(${path})`.execute(tx);
+  const [row] = rows;
+  return row && { tenantId: row.tenant_id, id: row.id, sealedSecret: row.sealed_secret };
+}
+
+function changeable(trigger: Trigger) {
+  return {
+    name: trigger.name,
+    status: trigger.status,
+    filter: trigger.filter,
+    input_mapping: toColumn({ ...trigger.inputMapping }),
+    grant_id: trigger.grantId,
+    updated_by: trigger.updatedBy,
+  };
+}
+
+function toTrigger(row: Pick<Selectable<WorkflowTriggers>, (typeof columns)[number]>): Trigger {
+  return {
+    id: row.id,
+    workflowId: row.workflow_id,
+    name: row.name,
+    kind: row.kind,
+    status: row.status,
+    eventType: row.event_type,
+    filter: row.filter,
+    inputMapping: row.input_mapping as Record<string, string>,
+    webhookPath: row.webhook_path ?? '',
+    grantId: row.grant_id,
+    lastFiredAt: row.last_fired_at ?? undefined,
+    runCount: row.run_count,
+    failureCount: row.failure_count,
+    lastErrorReason: row.last_error_reason ?? undefined,
+    createdBy: row.created_by,
+    updatedBy: row.updated_by,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    deleted: row.deleted_at !== null,
+    revision: row.revision,
+  };
+}

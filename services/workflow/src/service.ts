@@ -17,6 +17,7 @@ import { type Component, createServiceKit, type KitOptions, type Service } from 
 import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
 import { createDefinitions } from './commands/definitions.ts';
 import { createDrivers } from './commands/drivers.ts';
+import { createRunStates } from './commands/run-states.ts';
 import { createStarterOf } from './commands/starter-of.ts';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
@@ -61,8 +62,10 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
   const temporalDrivers = createDrivers({ db, temporal, taskQueue, weightOf, now, log });
   const meters = createMeters(kit.metrics);
+  const states = createRunStates();
   const performing = {
     db,
+    states,
     performers,
     definitions,
     now,
@@ -84,7 +87,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const tokenForGrant = (grantId: string) => tokens.forGrant(grantId);
   const starterOf = createStarterOf({ tokenForGrant, ownToken, verify, grants });
   const launching = {
-    ...{ db, definitions, performers, now, newId, drivers, lane, admission, leaseMs, starterOf },
+    ...{ db, definitions, performers, states, now, newId, drivers, lane, admission, leaseMs, starterOf },
     moved: wakeups.wake,
   };
   const launcher = createLauncher(launching, config.launchPollMs, log);
@@ -155,6 +158,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     db,
     definitions,
     performers,
+    states,
     now,
     newId,
     drivers,

@@ -1,10 +1,10 @@
-import type { StepAction, UndoAction } from '../src/domain/action.ts';
+import type { Action, StepAction, UndoAction } from '../src/domain/action.ts';
 import type { Definition } from '../src/domain/definition.ts';
 import { interpret } from '../src/domain/interpret.ts';
 import type { JournalEntry, Recorded } from '../src/domain/journal.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import { createDefinitionReader } from '../src/domain/read-definition.ts';
-import { foldJournal, type RunState } from '../src/domain/run-state.ts';
+import { applyEntry, emptyState, foldJournal, type RunState } from '../src/domain/run-state.ts';
 import { stepKinds } from '../src/steps/catalogue.ts';
 
 const read = createDefinitionReader(stepKinds);
@@ -33,38 +33,59 @@ export interface Simulation {
   readonly performed: readonly string[];
 }
 
-/** Drives a run in memory. The journal is written to text and read back before every move, as a driver does that crashed. */
+/**
+ * Drives a run in memory; `pick` chooses which of the actions under way ends first. Now and then the journal is written to text
+ * and folded anew, as a driver does that crashed.
+ */
 export function simulate(
   definition: Definition,
   input: JsonObject,
   world: World,
-  options: { moves?: number; at?: () => Date } = {},
+  options: { moves?: number; at?: () => Date; pick?: (many: number) => number } = {},
 ): Simulation {
   const now = options.at ?? (() => new Date('2026-11-23T00:00:00Z'));
-  let journal: Recorded[] = [{ kind: 'instance_started', input, occurredAt: now().toISOString() }];
+  let journal: Recorded[] = [];
+  let state = emptyState;
   const performed: string[] = [];
-  const append = (entry: JournalEntry): void => void journal.push({ ...entry, occurredAt: now().toISOString() });
+  const append = (entry: JournalEntry): void => {
+    const recorded = { ...entry, occurredAt: now().toISOString() };
+    journal.push(recorded);
+    state = applyEntry(state, recorded);
+  };
+  append({ kind: 'instance_started', input });
   for (let move = 0; move < (options.moves ?? 1000); move += 1) {
-    journal = JSON.parse(JSON.stringify(journal)) as Recorded[];
-    const { entries, actions } = interpret(definition, run, foldJournal(journal), now());
-    journal.push(...entries);
-    for (const action of actions) {
-      if (action.type === 'done') return { journal, state: foldJournal(journal), performed };
+    if (move % 5 === 0) {
+      journal = JSON.parse(JSON.stringify(journal)) as Recorded[];
+      state = foldJournal(journal);
+    }
+    const answer = interpret(definition, run, state, now());
+    journal.push(...answer.entries);
+    state = answer.state;
+    const { actions } = answer;
+    const chosen = options.pick === undefined ? actions : chooseOne(actions, options.pick);
+    for (const action of chosen) {
+      if (action.type === 'done') return { journal, state, performed };
       if (action.type === 'wait') continue;
       const { path, stepId, visit } = action;
       performed.push(`${action.type} ${path}#${visit}`);
-      const answer = world(action);
+      const said = world(action);
       const at = { path, stepId, visit, attempts: 1 };
-      const failed = typeof answer === 'string' ? { reason: answer, message: answer } : undefined;
+      const failed = typeof said === 'string' ? { reason: said, message: said } : undefined;
       if (action.type === 'undo')
         append(failed ? { kind: 'undo_failed', ...at, ...failed } : { kind: 'undo_completed', ...at });
       else
         append(
           failed
             ? { kind: 'step_failed', ...at, ...failed }
-            : { kind: 'step_completed', ...at, facts: answer as JsonObject },
+            : { kind: 'step_completed', ...at, facts: said as JsonObject },
         );
     }
   }
-  return { journal, state: foldJournal(journal), performed };
+  return { journal, state, performed };
+}
+
+function chooseOne(actions: readonly Action[], pick: (many: number) => number): readonly Action[] {
+  const work = actions.filter(({ type }) => type !== 'wait');
+  const chosen = work[pick(work.length)];
+  return chosen === undefined ? [] : [chosen];
 }

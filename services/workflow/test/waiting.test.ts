@@ -7,6 +7,7 @@ import type { Moving } from '../src/commands/advance.ts';
 import { createDefinitions } from '../src/commands/definitions.ts';
 import { driverScope } from '../src/commands/perform.ts';
 import { lockRun } from '../src/commands/run.ts';
+import { createRunStates } from '../src/commands/run-states.ts';
 import { settleSuspended } from '../src/commands/settle-suspended.ts';
 import type { Schema } from '../src/db/schema.ts';
 import { createDefinitionReader } from '../src/domain/read-definition.ts';
@@ -18,6 +19,7 @@ let db: Database<Schema>;
 const moving: Moving = {
   definitions: createDefinitions(createDefinitionReader(stepKinds)),
   performers: new Map(),
+  states: createRunStates(),
   now: () => new Date(),
 };
 beforeAll(async () => {

@@ -8,11 +8,13 @@ import { applyEntry } from '../domain/run-state.ts';
 import type { Performers } from '../steps/performer.ts';
 import type { Definitions } from './definitions.ts';
 import { factsOf, lockRun, type Run, record } from './run.ts';
+import type { RunStates } from './run-states.ts';
 
 /** What moving a run on needs from outside. */
 export interface Moving {
   readonly definitions: Definitions;
   readonly performers: Performers;
+  readonly states: RunStates;
   readonly now: () => Date;
 }
 
@@ -20,6 +22,8 @@ export interface Moving {
 export interface Moved {
   readonly length: number;
   readonly actions: readonly Action[];
+  /** The move was ended before its end, to be no long transaction: ask again at once. */
+  readonly more: boolean;
 }
 
 /** Asks the interpreter what is next, journals what is about to happen, and answers all that is under way. Asked again, it answers the same and writes nothing. */
@@ -35,9 +39,9 @@ export async function driveOn(
   epoch: number,
   outcome?: JournalEntry,
 ): Promise<Moved> {
-  const { run: after, actions } = await moveOn(moving, tx, run, epoch, outcome);
+  const { run: after, actions, more } = await moveOn(moving, tx, run, epoch, outcome);
   if (after.instance.wakeWanted) await clearWake(tx, run.instance.id);
-  return { length: after.instance.journalLength, actions };
+  return { length: after.instance.journalLength, actions, more };
 }
 
 /** Journals the outcome of something that was under way, if any, and what is about to happen after it. */
@@ -47,10 +51,11 @@ export async function moveOn(
   run: Run,
   epoch: number,
   outcome?: JournalEntry,
-): Promise<{ readonly run: Run; readonly actions: readonly Action[] }> {
+): Promise<{ readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean }> {
   const at = moving.now();
   const news: Recorded[] = outcome === undefined ? [] : [{ ...outcome, occurredAt: at.toISOString() }];
   const { definition, instance } = run;
-  const { entries, actions } = interpret(definition, factsOf(instance), news.reduce(applyEntry, run.state), at);
-  return { run: await record(moving, tx, run, epoch, [...news, ...entries]), actions };
+  const next = interpret(definition, factsOf(instance), news.reduce(applyEntry, run.state), at);
+  const after = await record(moving, tx, run, epoch, [...news, ...next.entries]);
+  return { run: after, actions: next.actions, more: next.more };
 }

@@ -3,7 +3,7 @@ import { withTraceparent } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { MAX_STEP_BYTES } from '../domain/interpret.ts';
+import { MAX_STEP_BYTES } from '../domain/enter.ts';
 import type { StepError } from '../domain/journal.ts';
 import { type JsonObject, sizeOf } from '../domain/json.ts';
 import type { Meters } from '../metrics.ts';

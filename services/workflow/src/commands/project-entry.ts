@@ -15,6 +15,7 @@ import { finishTask, insertTask } from '../db/task-repository.ts';
 import { stepOf } from '../domain/definition.ts';
 import type { Recorded } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { visitKey } from '../domain/path.ts';
 import { toInstanceSummary } from '../messages/instance-message.ts';
 import type { Performers } from '../steps/performer.ts';
 import type { Run } from './run.ts';
@@ -66,10 +67,12 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
       };
       return appendEvent(tx, { schema: StepFinishedSchema, id, message });
     }
+    case 'rollback_started':
+      for (const place of run.state.rollbacks.get(visitKey(entry)) ?? []) registerUndo(tx, run, place);
+      return;
     case 'instance_failing':
-      for (const { path, visit, undo } of run.state.effects.reverse()) {
-        insertCompensation(tx, tx.scope.tenantId, { instanceId, path, visit, ...undo });
-      }
+      for (let place = run.state.effects.size - 1; place >= (entry.keeps ?? 0); place -= 1)
+        registerUndo(tx, run, place);
       return;
     case 'undo_started':
       return setCompensation(tx, { instanceId, ...entry }, { status: 'executing', at: entry.occurredAt });
@@ -117,7 +120,18 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
       });
     case 'instance_started':
     case 'cancel_requested':
+    case 'step_caught':
+    case 'frame_completed':
+    case 'frame_failed':
     case 'compensation_completed':
       return;
   }
+}
+
+/** Who is undone already, or is on the way, has been written down before. */
+function registerUndo(tx: Tx<Schema>, { instance, state }: Run, place: number): void {
+  const effect = state.effects.get(place);
+  if (effect?.state !== 'registered') return;
+  const { path, visit, undo } = effect;
+  insertCompensation(tx, tx.scope.tenantId, { instanceId: instance.id, path, visit, ...undo });
 }

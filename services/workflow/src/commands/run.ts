@@ -6,7 +6,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Definition } from '../domain/definition.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
-import { applyEntry, foldJournal, type RunState } from '../domain/run-state.ts';
+import { applyEntry, type RunState } from '../domain/run-state.ts';
 import type { Moving } from './advance.ts';
 import { projectEntry } from './project-entry.ts';
 
@@ -25,11 +25,21 @@ export function factsOf({ id, workflowId, workflowSlug, workflowVersion, created
   return { id, workflowId, workflowSlug, workflowVersion, startedBy: createdBy };
 }
 
-export async function lockRun({ definitions }: Moving, tx: Tx<Schema>, instanceId: string): Promise<Run> {
+export async function lockRun({ definitions, states }: Moving, tx: Tx<Schema>, instanceId: string): Promise<Run> {
   const instance = await lockInstance(tx, instanceId);
   if (instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
   const definition = await definitions.ofVersion(tx, instance.workflowId, instance.workflowVersion);
-  return { instance, definition, state: foldJournal(await readJournal(tx, instanceId)) };
+  let { length, state, bytes } = states.get(instanceId);
+  while (length < instance.journalLength) {
+    const { entries, bytes: read } = await readJournal(tx, instanceId, length);
+    if (entries.length === 0) throw new Error(`The journal of ${instanceId} is shorter than its row says.`);
+    for (const entry of entries) state = applyEntry(state, entry);
+    length += entries.length;
+    bytes += read;
+  }
+  // Only what others committed, or we did before: this transaction may yet be rolled back.
+  states.keep(instanceId, { length, state, bytes });
+  return { instance, definition, state };
 }
 
 /**
@@ -48,7 +58,10 @@ export async function record(
   const { instance } = run;
   const journalLength = instance.journalLength + entries.length;
   let state = run.state;
-  for (const entry of entries) state = applyEntry(state, entry);
+  const written = entries.map((entry) => {
+    state = applyEntry(state, entry);
+    return { entry, state };
+  });
   const view = { ...viewOf(state), journalLength };
   // The one statement that is waited for: it holds only who knows the run as it is.
   if (!(await saveView(tx, instance.id, view, { epoch, length: instance.journalLength }))) throw staleDriver();
@@ -59,7 +72,8 @@ export async function record(
     instance: { ...instance, ...view, revision: instance.revision + 1 },
   };
   const announcing = tx.causedBy(instance.causationDepth);
-  for (const entry of entries) await projectEntry(announcing, after, entry, performers);
+  for (const { entry, state: then } of written)
+    await projectEntry(announcing, { ...after, state: then }, entry, performers);
   return after;
 }
 

@@ -3,7 +3,7 @@ import type { Tx } from '@flotilla/postgres';
 import { wantWake } from '../db/driver-repository.ts';
 import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { outcomeEntry } from '../domain/interpret.ts';
+import { outcomeEntry } from '../domain/enter.ts';
 import type { Outcome } from '../domain/journal.ts';
 import { visitKey } from '../domain/path.ts';
 import { type Moving, moveOn } from './advance.ts';

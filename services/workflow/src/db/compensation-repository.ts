@@ -84,6 +84,7 @@ export function insertCompensation(
           .where(atPath(path))
           .where('tasks.visit', '=', visit),
       )
+      .onConflict((conflict) => conflict.doNothing())
       .compile(),
   );
 }

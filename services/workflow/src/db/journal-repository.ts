@@ -1,24 +1,34 @@
-import type { ReadTx, Tx } from '@flotilla/postgres';
+import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
 import type { JournalEntry, Recorded } from '../domain/journal.ts';
 import { toColumn } from './json-column.ts';
 import type { Schema } from './schema.ts';
 
-/** The entries of a run after a place in its journal, oldest first. Uses the primary key. */
+/** A page of a run's journal, and how much text it is. */
+export interface JournalPage {
+  readonly entries: readonly Recorded[];
+  readonly bytes: number;
+}
+
+/** The entries of a run after a place in its journal, oldest first; at most `limit`. Uses the primary key. */
 export async function readJournal(
   tx: ReadTx<Schema>,
   instanceId: string,
-  after = 0,
-  limit = 100_000,
-): Promise<Recorded[]> {
+  after: number,
+  limit = 5000,
+): Promise<JournalPage> {
   const rows = await tx
     .selectFrom('workflow_journal')
-    .select(['entry', 'occurred_at'])
+    .select(['occurred_at', sql<string>`entry::text`.as('text')])
     .where('instance_id', '=', instanceId)
     .where('seq', '>', after)
     .orderBy('seq')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ ...placed(row.entry), occurredAt: row.occurred_at.toISOString() }));
+  const entries = rows.map(({ text, occurred_at }) => ({
+    ...placed(JSON.parse(text)),
+    occurredAt: occurred_at.toISOString(),
+  }));
+  return { entries, bytes: rows.reduce((sum, { text }) => sum + text.length, 0) };
 }
 
 /** Before there were paths, all steps stood at the root, where the path is the step's id. */

@@ -1,16 +1,15 @@
 import { cycles, type Graph, predecessors, reachable } from './graph.ts';
 import type { Problem } from './problem.ts';
+import type { ReadSequence } from './read-sequence.ts';
 import type { ReadStep } from './read-step.ts';
 
-/** Checks what the edges say: unknown steps, cycles, steps nobody reaches, re-asks, irreversible steps that nothing proves. */
-export function checkGraph(graph: Graph, steps: readonly ReadStep[]): Problem[] {
-  const unknown = unknownTargets(graph, steps);
+/** Checks what the edges of a sequence say: unknown steps, cycles, steps nobody reaches, re-asks. */
+export function checkGraph({ graph, steps }: ReadSequence): Problem[] {
   return [
-    ...unknown,
+    ...unknownTargets(graph, steps),
     ...cycleProblems(graph),
     ...unreachable(graph, steps),
     ...badReasks(graph, steps),
-    ...unproven(graph, steps),
   ];
 }
 
@@ -19,7 +18,9 @@ function unknownTargets(graph: Graph, steps: readonly ReadStep[]): Problem[] {
   return steps.flatMap(({ exits, reasks }) =>
     [...exits, ...reasks]
       .filter((edge) => !known.has(edge.to))
-      .map(({ to, pointer }): Problem => ({ pointer, reason: 'STEP_UNKNOWN', message: `There is no step "${to}".` })),
+      .map(
+        ({ to, pointer }): Problem => ({ pointer, reason: 'STEP_UNKNOWN', message: `There is no step "${to}" here.` }),
+      ),
   );
 }
 
@@ -56,16 +57,4 @@ function badReasks(graph: Graph, steps: readonly ReadStep[]): Problem[] {
         }),
       ),
   );
-}
-
-function unproven(graph: Graph, steps: readonly ReadStep[]): Problem[] {
-  const proving = new Set(steps.filter(({ step }) => step.proves === true).map(({ step }) => step.id));
-  const unprovenSteps = reachable(graph, [graph.start], proving);
-  return steps
-    .filter(({ step }) => step.irreversible && unprovenSteps.has(step.id))
-    .map(({ pointer, step }) => ({
-      pointer: `${pointer}/irreversible`,
-      reason: 'IRREVERSIBLE_UNCHECKED',
-      message: `A path leads to "${step.id}" without a validation whose "minimum" is "passed".`,
-    }));
 }

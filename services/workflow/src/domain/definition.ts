@@ -8,9 +8,12 @@ import type { Template } from './template.ts';
 export interface Definition {
   /** The first step. */
   readonly start: string;
+  /** All of them, those inside of blocks too. */
   readonly steps: ReadonlyMap<string, Step>;
   /** Who has to drive the runs; undefined: whoever is fit. */
   readonly driver: 'temporal' | undefined;
+  /** The step that carries the savepoint to which a failed run is undone; none: all is undone. */
+  readonly keepsUntil: string | undefined;
   /** Of the whole run, undos not counted. */
   readonly timeoutMs: number | undefined;
   /** Throws INPUT_INVALID. */

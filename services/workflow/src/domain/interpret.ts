@@ -1,22 +1,29 @@
-import { AppError } from '@flotilla/errors';
 import type { Action } from './action.ts';
+import { compensate, failing, rollBack, undosUnderWay } from './compensate.ts';
 import { type Definition, stepOf } from './definition.ts';
-import type { Failure, JournalEntry, Recorded, StepError, StepOutcome } from './journal.ts';
-import { type JsonObject, sizeOf } from './json.ts';
-import { pathIn } from './path.ts';
-import { applyEntry, type Effect, type Frame, type OpenStep, type RunState } from './run-state.ts';
-import { effectKey, type RunFacts, type Scope } from './scope.ts';
-import { type Conclusion, END, FAIL, type Step } from './step-kind.ts';
+import { abandonUnder, type Move, outcomeEntry, type Run } from './enter.ts';
+import { verdictOf } from './fold-blocks.ts';
+import { goOn } from './go-on.ts';
+import type { Failure, Recorded, StepError } from './journal.ts';
+import type { JsonObject } from './json.ts';
+import { applyEntry, type OpenStep, type RunState } from './run-state.ts';
+import type { RunFacts } from './scope.ts';
+import type { Step } from './step-kind.ts';
+import { turn } from './turn-block.ts';
 
 /** What to write into the journal, in this order, before the actions are performed. */
 export interface Advance {
   readonly entries: readonly Recorded[];
   readonly state: RunState;
   readonly actions: readonly Action[];
+  /** There is more to write at once: ask again. */
+  readonly more: boolean;
 }
 
-/** Facts and requests of one step may have this size as JSON text. */
-export const MAX_STEP_BYTES = 1024 * 1024;
+/** One move writes about so many entries at most, so that a map of thousands of items is no transaction of seconds. */
+export const MAX_ENTRIES = 600;
+/** So many steps of a run are under way at once at most. */
+const MAX_OPEN = 500;
 
 /**
  * Says what happens next in a run. Pure: the same definition, journal and time give the same answer, so any driver, or the
@@ -29,87 +36,48 @@ export function interpret(
   now: Date,
 ): Advance {
   const entries: Recorded[] = [];
+  const occurredAt = now.toISOString();
   let state = before;
   for (;;) {
-    const next = move(definition, { ...run, startedAt: state.startedAt }, state, now);
-    if ('actions' in next) return { entries, state, actions: next.actions };
+    const next = move({ definition, facts: { ...run, startedAt: state.startedAt }, state, now });
+    if ('actions' in next) return { entries, state, actions: next.actions, more: false };
     for (const entry of next.entries) {
-      const recorded: Recorded = { ...entry, occurredAt: now.toISOString() };
+      const recorded: Recorded = { ...entry, occurredAt };
       entries.push(recorded);
       state = applyEntry(state, recorded);
     }
+    if (entries.length >= MAX_ENTRIES) return { entries, state, actions: underWay(definition, state, now), more: true };
   }
 }
 
-type Move = { readonly entries: readonly JournalEntry[] } | { readonly actions: readonly Action[] };
+type Stop = StepError & { readonly failure: Failure };
 
-function move(definition: Definition, run: RunFacts, state: RunState, now: Date): Move {
+function move(run: Run): Move {
+  const { definition, state, now } = run;
   if (state.settled) return { actions: [{ type: 'done' }] };
-  if (state.failing !== undefined) return compensate(run, state, state.failing.failure);
+  if (state.failing !== undefined || state.ended) return compensate(run);
   const stop = reasonToStop(definition, state, now);
-  if (stop !== undefined) return state.open.isEmpty() ? failing(stop.failure, stop) : abandon(state, stop);
-  const expired = state.open.find(({ suspended }) => isDue(suspended?.wakeAt, now));
+  if (stop !== undefined) {
+    const open = abandonUnder(state, () => true, stop);
+    return open.length > 0 ? { entries: open } : failing(run, stop.failure, stop);
+  }
+  const due = state.waiting.find((key) => isDue(state.open.get(key)?.suspended?.wakeAt, now));
+  const expired = due === undefined ? undefined : state.open.get(due);
   if (expired !== undefined) return expire(stepOf(definition, expired.stepId), expired);
-  const ready = state.ready.first();
-  const frame = ready === undefined ? undefined : state.frames.get(ready);
-  if (ready !== undefined && frame !== undefined) return goOn(definition, run, state, ready, frame, now);
+  const undo = rollBack(run);
+  if (undo !== undefined) return undo;
+  const frame = state.ready.first();
+  if (frame !== undefined) return goOn(run, frame);
+  const block = state.open.size < MAX_OPEN ? state.turning.first() : decided(state);
+  if (block !== undefined) return turn(run, block);
   return { actions: underWay(definition, state, now) };
 }
 
-function goOn(
-  definition: Definition,
-  run: RunFacts,
-  state: RunState,
-  name: string,
-  { at, facts, visits }: Frame,
-  now: Date,
-): Move {
-  const begin = (stepId: string): Move => enter(stepOf(definition, stepId), name, run, state, now);
-  if (at.state === 'failed') return failing('failed', at.error, at.error.path);
-  if (at.state !== 'completed') return begin(definition.start);
-  const last = stepOf(definition, at.stepId);
-  const conclusion: Conclusion = last.conclude?.(facts.get(last.id, {}), (stepId) => visits.get(stepId, 0)) ?? {
-    next: last.next,
-  };
-  if ('fail' in conclusion) return failing('failed', conclusion.fail, pathIn(name, last.id));
-  const target = 'reask' in conclusion ? conclusion.reask : conclusion.next;
-  if (target === FAIL) {
-    const routed = { reason: 'ROUTED_TO_FAILURE', message: 'The workflow led to $fail.' };
-    return failing('failed', routed, pathIn(name, last.id));
-  }
-  return target === END ? complete(definition, run, state) : begin(target);
-}
-
-function enter(step: Step, frame: string, run: RunFacts, state: RunState, now: Date): Move {
-  const path = pathIn(frame, step.id);
-  const visit = state.visits.get(path, 0) + 1;
-  const at = { path, stepId: step.id, visit };
-  const scope = scopeOf(run, state, frame);
-  const started = { kind: 'step_started', ...at, stepKind: step.kind, input: null } as const;
-  try {
-    if (step.decide !== undefined) {
-      return { entries: [started, { kind: 'step_completed', ...at, facts: step.decide(scope), attempts: 1 }] };
-    }
-    const key = effectKey(run.id, path, visit, 'do');
-    const { request, ...suspended } = step.suspend?.(scope, now) ?? { request: step.plan?.(scope, visit) ?? {} };
-    const undo = step.planUndo && {
-      effectKey: effectKey(run.id, path, visit, 'undo'),
-      request: bounded(step.planUndo({ ...scope, effect: { key } })),
-    };
-    return {
-      entries: [
-        {
-          ...started,
-          input: bounded(request),
-          effectKey: key,
-          ...(step.suspend === undefined ? {} : { suspended }),
-          ...(undo === undefined ? {} : { undo }),
-        },
-      ],
-    };
-  } catch (error) {
-    return { entries: [started, { kind: 'step_failed', ...at, ...expressionError(error), attempts: 0 }] };
-  }
+/** A run is ended also in the middle of its steps. */
+function reasonToStop(definition: Definition, state: RunState, now: Date): Stop | undefined {
+  if (state.cancel !== undefined) return { failure: 'cancelled', reason: 'CANCELLED', message: state.cancel.reason };
+  if (!isDue(deadlineOf(definition, state), now)) return undefined;
+  return { failure: 'timeout', reason: 'RUN_TIMED_OUT', message: 'The run took longer than the workflow allows.' };
 }
 
 const expiredWait: StepError = { reason: 'WAIT_EXPIRED', message: 'What the step waited for did not come in time.' };
@@ -119,52 +87,28 @@ function expire(step: Step, { path, stepId, visit, input }: OpenStep): Move {
   return { entries: [outcomeEntry({ path, stepId, visit }, outcome, 1)] };
 }
 
-/** The entry that says what a step came to. */
-export function outcomeEntry(
-  at: { readonly path: string; readonly stepId: string; readonly visit: number },
-  outcome: { readonly facts: JsonObject } | { readonly failed: StepError },
-  attempts: number,
-): StepOutcome {
-  if ('facts' in outcome) return { kind: 'step_completed', ...at, attempts, facts: outcome.facts };
-  const { reason, message } = outcome.failed;
-  return { kind: 'step_failed', ...at, attempts, reason, message };
-}
-
-type Stop = StepError & { readonly failure: Failure };
-
-/** A run is ended also in the middle of its steps. */
-function reasonToStop(definition: Definition, state: RunState, now: Date): Stop | undefined {
-  if (state.cancel !== undefined) return { failure: 'cancelled', reason: 'CANCELLED', message: state.cancel.reason };
-  if (!isDue(deadlineOf(definition, state), now)) return undefined;
-  return { failure: 'timeout', reason: 'RUN_TIMED_OUT', message: 'The run took longer than the workflow allows.' };
-}
-
-/** Gives up what is under way. Its effects may still happen: their undos leave tombstones. */
-function abandon(state: RunState, { reason, message }: StepError): Move {
-  const entries = [...state.open.values()].map(({ path, stepId, visit }) =>
-    outcomeEntry({ path, stepId, visit }, { failed: { reason, message } }, 1),
-  );
-  return { entries };
+/** A block that is decided ends, however much is under way. */
+function decided({ turning, blocks }: RunState): string | undefined {
+  return turning.find((path) => {
+    const block = blocks.get(path);
+    return block !== undefined && verdictOf(block) !== 'open';
+  });
 }
 
 function underWay(definition: Definition, state: RunState, now: Date): readonly Action[] {
   const deadline = deadlineOf(definition, state);
   const left = deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(deadline) - now.getTime();
   const times = deadline === undefined ? [] : [deadline];
-  const steps: Action[] = [];
-  let suspends = false;
+  const actions: Action[] = [...undosUnderWay(state)];
   for (const { path, stepId, visit, suspended } of state.open.values()) {
-    if (suspended === undefined) {
-      const { retry, timeoutMs } = stepOf(definition, stepId);
-      steps.push({ type: 'step', path, stepId, visit, retry, timeoutMs: Math.max(100, Math.min(timeoutMs, left)) });
-    } else {
-      suspends = true;
-      if (suspended.wakeAt !== undefined) times.push(suspended.wakeAt);
-    }
+    if (suspended?.wakeAt !== undefined) times.push(suspended.wakeAt);
+    if (suspended !== undefined) continue;
+    const { retry, timeoutMs } = stepOf(definition, stepId);
+    actions.push({ type: 'step', path, stepId, visit, retry, timeoutMs: Math.max(100, Math.min(timeoutMs, left)) });
   }
   const [until] = times.sort((one, other) => Date.parse(one) - Date.parse(other));
-  if (until !== undefined) return [...steps, { type: 'wait', until }];
-  return suspends ? [...steps, { type: 'wait' }] : steps;
+  if (until !== undefined) return [...actions, { type: 'wait', until }];
+  return state.waiting.isEmpty() ? actions : [...actions, { type: 'wait' }];
 }
 
 function isDue(time: string | undefined, now: Date): boolean {
@@ -175,60 +119,4 @@ function deadlineOf(definition: Definition, state: RunState): string | undefined
   return definition.timeoutMs === undefined
     ? undefined
     : new Date(Date.parse(state.startedAt) + definition.timeoutMs).toISOString();
-}
-
-function complete(definition: Definition, run: RunFacts, state: RunState): Move {
-  try {
-    return { entries: [{ kind: 'instance_completed', output: bounded(definition.output(scopeOf(run, state, ''))) }] };
-  } catch (error) {
-    return failing('failed', expressionError(error));
-  }
-}
-
-function failing(failure: Failure, { reason, message }: StepError, path?: string): Move {
-  return {
-    entries: [{ kind: 'instance_failing', failure, reason, message, ...(path === undefined ? {} : { path }) }],
-  };
-}
-
-const ends = { failed: 'instance_failed', cancelled: 'instance_cancelled', timeout: 'instance_timed_out' } as const;
-
-/** Undos run one by one, the latest effect first; one that is stuck does not keep the rest from being undone. */
-function compensate(run: RunFacts, state: RunState, failure: Failure): Move {
-  const next = state.effects.findLast((effect) => effect.state === 'registered' || effect.state === 'undoing');
-  if (next?.state === 'registered') {
-    const { path, stepId, visit } = next;
-    const key = effectKey(run.id, path, visit, 'undo');
-    return { entries: [{ kind: 'undo_started', path, stepId, visit, effectKey: key }] };
-  }
-  if (next !== undefined) return { actions: [undo(next, 'quick')] };
-  if (!state.ended) return { entries: [{ kind: ends[failure] }] };
-  const stuck = state.effects.filter((effect) => effect.state === 'stuck').reverse();
-  return stuck.isEmpty()
-    ? { entries: [{ kind: 'compensation_completed' }] }
-    : { actions: [...stuck.map((effect) => undo(effect, 'slow'))] };
-}
-
-function undo({ path, stepId, visit }: Effect, pace: 'quick' | 'slow'): Action {
-  return { type: 'undo', path, stepId, visit, pace };
-}
-
-function scopeOf(run: RunFacts, state: RunState, frame: string): Scope {
-  return { input: state.input, steps: state.frames.get(frame)?.facts.toObject() ?? {}, run };
-}
-
-function bounded(value: JsonObject): JsonObject {
-  if (sizeOf(value) > MAX_STEP_BYTES) {
-    throw new AppError(
-      'invalid_argument',
-      'STEP_TOO_LARGE',
-      `What a step asks may have at most ${MAX_STEP_BYTES} bytes.`,
-    );
-  }
-  return value;
-}
-
-function expressionError(error: unknown): StepError {
-  if (error instanceof AppError) return { reason: error.reason, message: error.message };
-  throw error;
 }

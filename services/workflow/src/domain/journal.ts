@@ -22,17 +22,27 @@ export type JournalEntry =
       readonly effectKey?: string;
       /** The step waits for an outcome that a command brings, or that comes by itself at a time. */
       readonly suspended?: { readonly wakeAt?: string };
+      /** The step holds other steps: what is gone through, and when that is enough. */
+      readonly block?: BlockRule;
       /** Registered before the effect happens, so that nothing can happen without its undo being known. */
       readonly undo?: UndoPlan;
     })
   | (Visit & { readonly kind: 'step_completed'; readonly facts: JsonObject; readonly attempts: number })
-  | (Visit & StepError & { readonly kind: 'step_failed'; readonly attempts: number })
+  /** Of a block, the path of the step inside that failed. */
+  | (Visit & StepError & { readonly kind: 'step_failed'; readonly attempts: number; readonly cause?: string })
+  /** A step that failed does not fail its frame: the definition says where to go on. */
+  | (Visit & StepError & { readonly kind: 'step_caught'; readonly next: string })
+  | { readonly kind: 'frame_completed'; readonly frame: string; readonly output: JsonValue }
+  | (StepError & { readonly kind: 'frame_failed'; readonly frame: string; readonly path: string })
+  /** Effects are undone while the run goes on: before a block is complete, or a caught step left. */
+  | (Visit & RollbackRange & { readonly kind: 'rollback_started' })
   | { readonly kind: 'cancel_requested'; readonly reason: string; readonly requestedBy: string }
   | (StepError & {
       readonly kind: 'instance_failing';
       readonly failure: Failure;
       readonly path?: string;
-      readonly stepId?: string;
+      /** How many effects stay: those before the savepoint. */
+      readonly keeps?: number;
     })
   | (Visit & { readonly kind: 'undo_started'; readonly effectKey: string })
   | (Visit & { readonly kind: 'undo_completed'; readonly attempts: number })
@@ -44,6 +54,26 @@ export type JournalEntry =
 
 /** What a step came to, as the journal says it. */
 export type StepOutcome = JournalEntry & { readonly kind: 'step_completed' | 'step_failed' };
+
+/** How the frames of a block are gone through. A frame is a branch or an item. */
+export interface BlockRule {
+  /** How many frames there are. */
+  readonly total: number;
+  /** Their names; absent: they are numbered from 0. */
+  readonly names?: readonly string[];
+  /** How many may be under way at once. */
+  readonly concurrency: number;
+  /** So many completed frames complete the block. */
+  readonly quorum: number;
+  /** More failed frames fail the block. */
+  readonly tolerates: number;
+}
+
+/** Which effects are undone: of those registered from a place on, all, those of the step itself, or those of some of its frames. */
+export interface RollbackRange {
+  readonly from: number;
+  readonly of: 'all' | 'step' | readonly string[];
+}
 
 export interface StepError {
   readonly reason: string;

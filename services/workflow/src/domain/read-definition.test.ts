@@ -71,7 +71,7 @@ test('an agent is named once', () => {
 
 test('size and number of steps are limited', () => {
   expect(problemsOf([agent('a', { prompt: 'x'.repeat(300_000) })])).toEqual([' DEFINITION_TOO_LARGE']);
-  expect(problemsOf(Array.from({ length: 501 }, (_, index) => agent(`s${index}`)))).toEqual(['/steps FIELD_INVALID']);
+  expect(problemsOf(Array.from({ length: 501 }, (_, index) => agent(`s${index}`)))).toEqual(['/steps STEPS_TOO_MANY']);
 });
 
 test('a cycle is named with its steps and the edge that closes it', () => {

@@ -1,14 +1,15 @@
-import { checkExpressions, type ExpressionUse } from './check-expressions.ts';
+import { checkExpressions } from './check-expressions.ts';
 import { checkGraph } from './check-graph.ts';
-import { type Definition, outputOf } from './definition.ts';
-import type { Edge, Graph } from './graph.ts';
+import { checkProofs } from './check-proofs.ts';
+import { checkSavepoints, resolveSavepoints } from './check-savepoints.ts';
+import type { Definition } from './definition.ts';
 import { readInputSchema } from './input-schema.ts';
-import { type JsonObject, type JsonValue, pointerPart, sizeOf } from './json.ts';
+import { type JsonObject, type JsonValue, sizeOf } from './json.ts';
 import type { Problem, ProblemReason } from './problem.ts';
-import { type Complaints, type ReadStep, readStep } from './read-step.ts';
+import { type Complaints, type ReadSequence, readSequence, sequencesOf } from './read-sequence.ts';
+import type { ReadStep } from './read-step.ts';
 import { createShapeCheck, MAX_DEFINITION_BYTES } from './shape.ts';
 import type { StepKind } from './step-kind.ts';
-import { type Compiler, compileTemplate } from './template.ts';
 
 /** A definition with everything that is wrong with it. One with problems must not run. */
 export interface ReadDefinition {
@@ -38,6 +39,7 @@ interface ShapedDefinition {
   readonly output?: JsonObject;
   readonly timeoutMs?: number;
   readonly driver?: 'temporal';
+  readonly onFailure?: { readonly rollbackTo: string };
 }
 
 function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>): ReadDefinition {
@@ -47,35 +49,41 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
     refused: (pointer, error) =>
       void problems.push({ pointer, reason: error.reason as ProblemReason, message: error.message }),
   };
-  const steps = json.steps.map((fields, index) => {
-    const kind = kinds.get(String(fields['kind']));
-    if (kind === undefined) throw new Error('The shape check lets known kinds through only.');
-    return readStep(kind, fields, `/steps/${index}`, complaints);
+  const root = readSequence({ kinds, complaints }, '/steps', json.steps, {
+    variables: [],
+    output: ['/output', json.output ?? {}],
   });
-  const uses: ExpressionUse[] = steps.flatMap(({ expressions }) => expressions);
-  const compiler: Compiler = {
-    undo: false,
-    used: (pointer, references) => void uses.push({ pointer, stepId: undefined, references }),
-    refused: complaints.refused,
-  };
-  const output = Object.entries(json.output ?? {}).map(
-    ([name, value]) => [name, compileTemplate(`/output/${pointerPart(name)}`, value, 'any', compiler)] as const,
-  );
+  const sequences = [...sequencesOf(root)];
+  const steps = sequences.flatMap(({ sequence }) => sequence.steps);
   const inputSchema = json.input?.schema;
   const input = readInputSchema(inputSchema, '/input/schema');
-  problems.push(...input.problems);
-  problems.push(...duplicates(steps));
-  const graph = graphOf(steps);
-  problems.push(...checkGraph(graph, steps), ...checkExpressions(graph, uses, inputSchema));
-  const definition: Definition = {
-    start: graph.start,
-    steps: new Map(steps.map(({ step }) => [step.id, step])),
+  problems.push(
+    ...input.problems,
+    ...duplicates(steps),
+    ...sequences.flatMap(({ sequence }) => checkGraph(sequence)),
+    ...checkProofs(root),
+    ...checkSavepoints(root, json.onFailure?.rollbackTo),
+    ...checkExpressions(root, inputSchema),
+  );
+  return { problems, definition: definitionOf(json, root, steps, input.check) };
+}
+
+function definitionOf(
+  json: ShapedDefinition,
+  root: ReadSequence,
+  steps: readonly ReadStep[],
+  checkInput: Definition['checkInput'],
+): Definition {
+  const savepoints = resolveSavepoints(root);
+  return {
+    start: root.graph.start,
+    steps: new Map(steps.map(({ step }) => [step.id, savepoints.of(step)])),
+    keepsUntil: savepoints.stepOf(json.onFailure?.rollbackTo),
     timeoutMs: json.timeoutMs,
     driver: json.driver,
-    checkInput: input.check,
-    output: outputOf(output),
+    checkInput,
+    output: (scope) => (root.output?.(scope) ?? {}) as JsonObject,
   };
-  return { problems, definition };
 }
 
 function duplicates(steps: readonly ReadStep[]): Problem[] {
@@ -93,16 +101,4 @@ function duplicates(steps: readonly ReadStep[]): Problem[] {
       },
     ];
   });
-}
-
-function graphOf(steps: readonly ReadStep[]): Graph {
-  const known = new Set(steps.map(({ step }) => step.id));
-  const edges = (of: (step: ReadStep) => readonly Edge[]): Map<string, readonly Edge[]> =>
-    new Map(steps.map((step) => [step.step.id, of(step).filter((edge) => known.has(edge.to))]));
-  return {
-    start: steps[0]?.step.id ?? '',
-    nodes: [...known],
-    next: edges(({ exits }) => exits),
-    reasks: edges(({ reasks }) => reasks),
-  };
 }

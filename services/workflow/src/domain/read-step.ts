@@ -1,9 +1,8 @@
-import type { AppError } from '@flotilla/errors';
 import type { ExpressionUse } from './check-expressions.ts';
 import type { Edge } from './graph.ts';
 import type { JsonObject } from './json.ts';
-import type { Problem } from './problem.ts';
-import { END, FAIL, type Step, type StepKind, type StepReader } from './step-kind.ts';
+import { type Reading, type ReadSequence, readSequence } from './read-sequence.ts';
+import { END, FAIL, type OnError, type Step, type StepKind, type StepReader } from './step-kind.ts';
 import { type Compiler, compileCondition, compileTemplate } from './template.ts';
 
 /** A step and what was learnt about it while it was read. */
@@ -12,28 +11,38 @@ export interface ReadStep {
   readonly step: Step;
   readonly role: StepKind['role'];
   readonly exits: readonly Edge[];
+  /** Whether the sequence may end after the step has gone well. */
+  readonly ends: boolean;
   readonly reasks: readonly Edge[];
   readonly expressions: readonly ExpressionUse[];
-}
-
-/** Told about everything that is wrong. */
-export interface Complaints {
-  add(problem: Problem): void;
-  refused(pointer: string, error: AppError): void;
+  /** Of a block. */
+  readonly sequences: readonly ReadSequence[];
+  readonly savepoint: string | undefined;
 }
 
 const defaultRetry = { maxAttempts: 3, initialIntervalMs: 500, maxIntervalMs: 30_000 };
 const defaultTimeoutMs = 60_000;
 
 /** Reads one step whose shape has been checked. */
-export function readStep(kind: StepKind, fields: JsonObject, pointer: string, complaints: Complaints): ReadStep {
+export function readStep(
+  reading: Reading,
+  kind: StepKind,
+  fields: JsonObject,
+  pointer: string,
+  variables: readonly string[],
+): ReadStep {
+  const { complaints } = reading;
   const exits: Edge[] = [];
   const reasks: Edge[] = [];
   const expressions: ExpressionUse[] = [];
+  const sequences: ReadSequence[] = [];
+  let ends = false;
+  const nested = new Map((kind.nested?.(fields) ?? []).map((inner) => [inner.pointer, inner.steps]));
   const stepId = String(fields['id']);
   const next = typeof fields['next'] === 'string' ? fields['next'] : END;
   const compiler = (undo: boolean): Compiler => ({
     undo,
+    variables,
     used: (at, references) => void expressions.push({ pointer: at, stepId, references }),
     refused: complaints.refused,
   });
@@ -42,19 +51,27 @@ export function readStep(kind: StepKind, fields: JsonObject, pointer: string, co
     template: (at, value, { result = 'any', undo = false } = {}) =>
       compileTemplate(pointer + at, value, result, compiler(undo)),
     condition: (at, text) => compileCondition(pointer + at, text, compiler(false)),
-    exit: (at, to) => {
+    exit(at, to) {
+      ends ||= to === END;
       if (to !== END && to !== FAIL) exits.push({ to, pointer: pointer + at });
     },
     reask: (at, to) => void reasks.push({ to, pointer: pointer + at }),
+    sequence(at, { variables: given = [], output } = {}) {
+      const read = readSequence(reading, pointer + at, nested.get(at) ?? [], {
+        variables: [...variables, ...given],
+        ...(output === undefined ? {} : { output: [pointer + output[0], output[1]] }),
+      });
+      sequences.push(read);
+      return { start: read.graph.start, output: read.output };
+    },
     problem: (at, reason, message) => complaints.add({ pointer: pointer + at, reason, message }),
   };
   const { planUndo, ...plan } = kind.read(fields, reader);
   if (kind.fields['next'] !== false) reader.exit('/next', next);
+  const onError = fields['onError'] as OnError | undefined;
+  const endsWell = ends;
+  if (onError !== undefined) reader.exit('/onError/next', onError.next);
   const irreversible = fields['irreversible'] === true;
-  if (kind.effect && !irreversible && planUndo === undefined) {
-    const message = `A ${kind.kind} step is an effect: it needs an "undo", or "irreversible": true behind a passed validation.`;
-    complaints.add({ pointer, reason: 'EFFECT_WITHOUT_UNDO', message });
-  }
   if (irreversible && fields['undo'] !== undefined) {
     reader.problem('/irreversible', 'IRREVERSIBLE_WITH_UNDO', 'A step that has an undo is not irreversible.');
   }
@@ -67,8 +84,10 @@ export function readStep(kind: StepKind, fields: JsonObject, pointer: string, co
     irreversible,
     takesLong: kind.takesLong === true,
     next,
+    onError,
     retry: { ...defaultRetry, ...(fields['retry'] as Partial<typeof defaultRetry> | undefined) },
     timeoutMs: typeof fields['timeoutMs'] === 'number' ? fields['timeoutMs'] : defaultTimeoutMs,
   };
-  return { pointer, step, role: kind.role, exits, reasks, expressions };
+  const savepoint = typeof fields['savepoint'] === 'string' ? fields['savepoint'] : undefined;
+  return { pointer, step, role: kind.role, exits, ends: endsWell, reasks, expressions, sequences, savepoint };
 }

@@ -1,16 +1,12 @@
 import * as im from 'immutable';
-import type { Failure, JournalEntry, Recorded, StepError, UndoPlan, Visit } from './journal.ts';
+import { type BlockState, beginBlock, endFrame, haltBlock, withoutBlock } from './fold-blocks.ts';
+import { type Effect, failEffects, register, setEffect, startRollback } from './fold-effects.ts';
+import type { Failure, JournalEntry, Recorded, StepError, Visit } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { frameOf, visitKey } from './path.ts';
 
 export type InstanceStatus = 'pending' | 'running' | 'paused' | 'completed' | Failure;
 export type CompensationState = 'none' | 'running' | 'complete' | 'stuck';
-
-/** An effect that happened, or may have, and its undo. */
-export interface Effect extends Visit {
-  readonly undo: UndoPlan;
-  readonly state: 'registered' | 'undoing' | 'undone' | 'stuck';
-}
 
 /** A step that was started and has no outcome yet. */
 export interface OpenStep extends Visit {
@@ -32,7 +28,15 @@ export type Cursor =
   | { readonly state: 'start' }
   | { readonly state: 'open'; readonly stepId: string }
   | { readonly state: 'completed'; readonly stepId: string }
-  | { readonly state: 'failed'; readonly error: StepError & { readonly path: string; readonly stepId: string } };
+  | { readonly state: 'caught'; readonly stepId: string; readonly next: string }
+  | { readonly state: 'failed'; readonly error: FrameError };
+
+export interface FrameError extends StepError, Visit {
+  /** Where it failed: inside of the step, where that is a block. */
+  readonly cause: string;
+  /** How many effects were registered when the step was started. */
+  readonly effectsBefore: number;
+}
 
 /** What a journal says, folded. Persistent: the next state shares what did not change with the one before. */
 export interface RunState {
@@ -45,22 +49,44 @@ export interface RunState {
   readonly frames: im.Map<string, Frame>;
   /** The frames whose step has its outcome: they can be moved on. */
   readonly ready: im.OrderedSet<string>;
-  /** By visit, in the order in which they were started. */
+  /** Blocks under way, by path. */
+  readonly blocks: im.Map<string, BlockState>;
+  /** The blocks that can start a frame, or are decided. */
+  readonly turning: im.OrderedSet<string>;
+  /** By visit, in the order in which they were started; blocks are not among them. */
   readonly open: im.OrderedMap<string, OpenStep>;
+  /** Those of the open steps that wait. */
+  readonly waiting: im.OrderedSet<string>;
   /** How often each step was visited in the whole run, by path. */
   readonly visits: im.Map<string, number>;
   /** Ids of the steps that were completed at least once. */
   readonly done: im.Set<string>;
+  /** How many effects were registered when a step of the root was completed, by step id. */
+  readonly marks: im.Map<string, number>;
   readonly cancel: { readonly reason: string } | undefined;
-  readonly failing: (StepError & { readonly failure: Failure; readonly path?: string }) | undefined;
+  readonly failing:
+    | (StepError & { readonly failure: Failure; readonly path?: string; readonly keeps?: number })
+    | undefined;
   /** In the order in which they were registered. */
   readonly effects: im.List<Effect>;
+  /** Their places in that list, by visit. */
+  readonly effectAt: im.Map<string, number>;
+  /** From this place on, no effect is registered and not yet being undone. Counts once the run is failing. */
+  readonly undoneFrom: number;
+  /** Effects that are being undone while the run goes on, the next one first; by the visit that waits for it. */
+  readonly rollbacks: im.OrderedMap<string, im.List<number>>;
+  readonly undoing: im.OrderedSet<number>;
+  readonly stuck: im.OrderedSet<number>;
+  /** How many effects are undone. */
+  readonly undone: number;
+  /** How many effects the failed run keeps, by its savepoint. */
+  readonly kept: number;
   readonly ended: boolean;
   /** Everything is done, undos that were stuck when the run ended included. */
   readonly settled: boolean;
 }
 
-const emptyFrame: Frame = { facts: im.Map(), visits: im.Map(), at: { state: 'start' } };
+export const emptyFrame: Frame = { facts: im.Map(), visits: im.Map(), at: { state: 'start' } };
 
 export const emptyState: RunState = {
   input: {},
@@ -70,12 +96,23 @@ export const emptyState: RunState = {
   output: undefined,
   frames: im.Map([['', emptyFrame]]),
   ready: im.OrderedSet(['']),
+  blocks: im.Map(),
+  turning: im.OrderedSet(),
   open: im.OrderedMap(),
+  waiting: im.OrderedSet(),
   visits: im.Map(),
   done: im.Set(),
+  marks: im.Map(),
   cancel: undefined,
   failing: undefined,
   effects: im.List(),
+  effectAt: im.Map(),
+  undoneFrom: 0,
+  rollbacks: im.OrderedMap(),
+  undoing: im.OrderedSet(),
+  stuck: im.OrderedSet(),
+  undone: 0,
+  kept: 0,
   ended: false,
   settled: false,
 };
@@ -90,46 +127,65 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
       return { ...state, input: entry.input, startedAt: entry.occurredAt };
     case 'step_started':
       return begin(state, entry);
-    case 'step_completed':
-      return {
-        ...close(state, entry, { state: 'completed', stepId: entry.stepId }, { ...entry.facts, visit: entry.visit }),
-        done: state.done.add(entry.stepId),
-      };
-    case 'step_failed': {
-      const { path, stepId, reason, message } = entry;
-      return close(state, entry, { state: 'failed', error: { path, stepId, reason, message } });
+    case 'step_completed': {
+      const closed = close(state, entry, { state: 'completed', stepId: entry.stepId });
+      const after = withFacts(closed, entry, { ...entry.facts, visit: entry.visit });
+      const marks = frameOf(entry.path) === '' ? state.marks.set(entry.stepId, state.effects.size) : state.marks;
+      return { ...after, marks, done: state.done.add(entry.stepId) };
     }
+    case 'step_failed': {
+      const { path, stepId, visit, reason, message, cause = path } = entry;
+      const effectsBefore =
+        state.blocks.get(path)?.effectsBefore ?? state.effectAt.get(visitKey(entry), state.effects.size);
+      return close(state, entry, {
+        state: 'failed',
+        error: { path, stepId, visit, reason, message, cause, effectsBefore },
+      });
+    }
+    case 'step_caught': {
+      const { stepId, next, reason, message, visit } = entry;
+      const name = frameOf(entry.path);
+      const frame = state.frames.get(name, emptyFrame);
+      const frames = state.frames.set(name, { ...frame, at: { state: 'caught', stepId, next } });
+      const ready = state.rollbacks.has(visitKey(entry)) ? state.ready.remove(name) : state.ready.add(name);
+      return withFacts({ ...state, frames, ready }, entry, { error: { reason, message }, visit });
+    }
+    case 'frame_completed':
+    case 'frame_failed':
+      return endFrame(state, entry);
+    case 'rollback_started':
+      return startRollback(haltBlock(state, entry.path), entry);
     case 'cancel_requested':
       return { ...state, cancel: { reason: entry.reason } };
     case 'instance_failing':
-      return { ...state, failing: entry };
+      return failEffects({ ...state, failing: entry }, entry.keeps ?? 0);
     case 'undo_started':
-      return withEffect(state, entry, 'undoing');
+      return setEffect(state, entry, 'undoing');
     case 'undo_completed':
-      return withEffect(state, entry, 'undone');
+      return setEffect(state, entry, 'undone');
     case 'undo_failed':
-      return withEffect(state, entry, 'stuck');
+      return setEffect(state, entry, 'stuck');
     case 'instance_completed':
-      return { ...state, ended: true, settled: true, endedAt: entry.occurredAt, output: entry.output };
+      return end({ ...state, output: entry.output }, entry);
     case 'instance_failed':
     case 'instance_cancelled':
     case 'instance_timed_out':
-      return {
-        ...state,
-        ended: true,
-        endedAt: entry.occurredAt,
-        settled: state.effects.every((effect) => effect.state === 'undone'),
-      };
+      return end(state, entry);
     case 'compensation_completed':
       return { ...state, settled: true };
   }
 }
 
+function end(state: RunState, { occurredAt }: Recorded): RunState {
+  return { ...state, ended: true, endedAt: occurredAt, settled: state.stuck.isEmpty() };
+}
+
 function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started' }): RunState {
-  const { path, stepId, visit, input, suspended, undo } = entry;
+  const { path, stepId, visit, input, suspended, undo, block } = entry;
+  const key = visitKey(entry);
   const name = frameOf(path);
   const frame = state.frames.get(name, emptyFrame);
-  return {
+  const begun: RunState = {
     ...state,
     firstStepAt: state.firstStepAt ?? entry.occurredAt,
     visits: state.visits.set(path, visit),
@@ -139,30 +195,32 @@ function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started
       at: { state: 'open', stepId },
     }),
     ready: state.ready.remove(name),
-    open: state.open.set(visitKey(entry), { path, stepId, visit, input, suspended }),
-    effects:
-      undo === undefined ? state.effects : state.effects.push({ path, stepId, visit, undo, state: 'registered' }),
+    open: block === undefined ? state.open.set(key, { path, stepId, visit, input, suspended }) : state.open,
+    waiting: suspended === undefined ? state.waiting : state.waiting.add(key),
+  };
+  const registered = undo === undefined ? begun : register(begun, { path, stepId, visit, undo, state: 'registered' });
+  return beginBlock(registered, entry);
+}
+
+function close(state: RunState, at: Visit, cursor: Cursor): RunState {
+  const name = frameOf(at.path);
+  const frame = state.frames.get(name);
+  const closed = withoutBlock(state, at.path);
+  const key = visitKey(at);
+  return {
+    ...closed,
+    open: closed.open.remove(key),
+    waiting: closed.waiting.remove(key),
+    ...(frame === undefined
+      ? {}
+      : { frames: closed.frames.set(name, { ...frame, at: cursor }), ready: closed.ready.add(name) }),
   };
 }
 
-function close(state: RunState, { path, stepId, visit }: Visit, at: Cursor, facts?: JsonObject): RunState {
+function withFacts(state: RunState, { path, stepId }: Visit, facts: JsonObject): RunState {
   const name = frameOf(path);
   const frame = state.frames.get(name, emptyFrame);
-  return {
-    ...state,
-    frames: state.frames.set(name, {
-      ...frame,
-      at,
-      facts: facts === undefined ? frame.facts : frame.facts.set(stepId, facts),
-    }),
-    ready: state.ready.add(name),
-    open: state.open.remove(visitKey({ path, visit })),
-  };
-}
-
-function withEffect(state: RunState, at: Visit, to: Effect['state']): RunState {
-  const index = state.effects.findLastIndex(({ path, visit }) => path === at.path && visit === at.visit);
-  return { ...state, effects: state.effects.update(index, (effect) => effect && { ...effect, state: to }) };
+  return { ...state, frames: state.frames.set(name, { ...frame, facts: frame.facts.set(stepId, facts) }) };
 }
 
 /** The status of a run in the words of its row. */
@@ -173,8 +231,13 @@ export function statusOf(state: RunState): InstanceStatus {
 }
 
 export function compensationOf(state: RunState): CompensationState {
-  if (state.failing === undefined || state.effects.isEmpty()) return 'none';
-  if (state.effects.every((effect) => effect.state === 'undone')) return 'complete';
+  if (state.failing === undefined) {
+    if (!state.rollbacks.isEmpty()) return 'running';
+    if (!state.stuck.isEmpty()) return 'stuck';
+    return state.undone > 0 ? 'complete' : 'none';
+  }
+  const left = state.effects.size - state.undone - state.kept;
+  if (left === 0) return state.undone > 0 ? 'complete' : 'none';
   return state.ended ? 'stuck' : 'running';
 }
 

@@ -3,9 +3,11 @@ import type { JsonObject } from './json.ts';
 /** What the expressions of a definition may speak of. */
 export interface Scope {
   readonly input: JsonObject;
-  /** By step id: what the step's last finished visit left, `output` among it, and `visit`. */
-  readonly steps: Readonly<Record<string, JsonObject>>;
+  /** `steps.<id>`: what the step's last finished visit left, `output` among it, and `visit`. */
+  readonly factsOf: (stepId: string) => JsonObject | undefined;
   readonly run: RunFacts;
+  /** What the blocks around give their steps besides, such as the item of a map. */
+  readonly variables: JsonObject;
   /** Only in an undo: the effect that is undone. */
   readonly effect?: { readonly key: string };
 }

@@ -3,7 +3,10 @@ import { type JsonObject, type JsonValue, pointerPart } from './json.ts';
 import type { Problem } from './problem.ts';
 import type { StepKind } from './step-kind.ts';
 
+/** Of a definition, those inside of blocks too. */
 export const MAX_STEPS = 500;
+/** How deep steps may stand inside of steps. */
+export const MAX_LEVELS = 8;
 export const MAX_DEFINITION_BYTES = 256 * 1024;
 
 const target = { type: 'string', pattern: '^(\\$end|\\$fail|[a-z][a-z0-9_]{0,62})$' };
@@ -15,6 +18,20 @@ const stepFields: JsonObject = {
   name: { type: 'string', maxLength: 255 },
   description: { type: 'string', maxLength: 4000 },
   next: { ...target, description: 'The step that follows; none means `$end`.' },
+  onError: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['next'],
+    properties: {
+      next: { ...target, description: 'Where the run goes on after the step failed and its effects were undone.' },
+      rollbackTo: { type: 'string', description: 'A savepoint: all that was done since is undone before.' },
+    },
+  },
+  savepoint: {
+    type: 'string',
+    pattern: '^[a-z][a-z0-9_]{0,62}$',
+    description: 'What was done up to the end of this step stays, where a failure goes back to this name only.',
+  },
   timeoutMs: { type: 'integer', minimum: 100, maximum: 600_000, description: 'Of one attempt.' },
   retry: {
     type: 'object',
@@ -46,6 +63,12 @@ const definitionFields: JsonObject = {
     enum: ['temporal'],
     description: 'Has Temporal drive the runs from their start. None given: whoever is fit, which is quicker.',
   },
+  onFailure: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['rollbackTo'],
+    properties: { rollbackTo: { type: 'string', description: 'A savepoint: what was done before it is not undone.' } },
+  },
   output: { type: 'object', maxProperties: 100, description: 'Template of what a completed run gives.' },
 };
 
@@ -61,6 +84,9 @@ export function definitionSchema(kinds: readonly StepKind[]): JsonObject {
     required: ['steps'],
     properties: {
       ...definitionFields,
+      steps: { $ref: '#/definitions/steps' },
+    },
+    definitions: {
       steps: { type: 'array', minItems: 1, maxItems: MAX_STEPS, items: { oneOf: kinds.map(stepSchema) } },
     },
   };
@@ -86,30 +112,73 @@ function stepSchema(kind: StepKind): JsonObject {
 /** Checks shapes: what fields there are and of which types. */
 export type ShapeCheck = (definition: JsonValue) => readonly Problem[];
 
+/** Inside of a step, steps are checked one by one, each against its own kind. */
+const anySteps: JsonObject = { steps: { type: 'array', minItems: 1, items: { type: 'object' } } };
+
 /** Each step is checked against the schema of its own kind, so that the answer names the field and not "no alternative fits". */
 export function createShapeCheck(kinds: readonly StepKind[]): ShapeCheck {
   const ajv = new Ajv({ allErrors: true, strict: false });
   const outer = ajv.compile({
     ...definitionSchema(kinds),
-    properties: {
-      ...definitionFields,
-      steps: { type: 'array', minItems: 1, maxItems: MAX_STEPS, items: { type: 'object' } },
-    },
+    properties: { ...definitionFields, steps: { $ref: '#/definitions/steps' } },
+    definitions: anySteps,
   });
-  const byKind = new Map(kinds.map((kind) => [kind.kind, ajv.compile(stepSchema(kind))]));
+  const byKind = new Map(
+    kinds.map((kind) => [kind.kind, { kind, check: ajv.compile({ ...stepSchema(kind), definitions: anySteps }) }]),
+  );
+  const known = [...byKind.keys()].join(', ');
+
+  function checkSteps(definition: { readonly steps: readonly JsonObject[] }): Problem[] {
+    const problems: Problem[] = [];
+    const left: Place[] = [{ pointer: '/steps', steps: definition.steps, level: 1 }];
+    let count = 0;
+    for (let place = left.shift(); place !== undefined; place = left.shift()) {
+      const { pointer, steps, level } = place;
+      count += steps.length;
+      if (count > MAX_STEPS) {
+        return [{ pointer, reason: 'STEPS_TOO_MANY', message: `A definition has at most ${MAX_STEPS} steps.` }];
+      }
+      if (level > MAX_LEVELS) {
+        return [
+          {
+            pointer,
+            reason: 'STEPS_TOO_DEEP',
+            message: `Steps stand inside of steps ${MAX_LEVELS} levels deep at most.`,
+          },
+        ];
+      }
+      for (const [index, step] of steps.entries()) {
+        const at = `${pointer}/${index}`;
+        const found = typeof step['kind'] === 'string' ? byKind.get(step['kind']) : undefined;
+        if (found === undefined) {
+          problems.push({
+            pointer: `${at}/kind`,
+            reason: 'STEP_KIND_UNKNOWN',
+            message: `A step's kind is one of ${known}.`,
+          });
+          continue;
+        }
+        const wrong = problemsOf(found.check, step, at);
+        problems.push(...wrong);
+        if (wrong.length > 0) continue;
+        for (const inner of found.kind.nested?.(step) ?? []) {
+          left.push({ pointer: at + inner.pointer, steps: inner.steps, level: level + 1 });
+        }
+      }
+    }
+    return problems;
+  }
+
   return (definition) => {
     const problems = problemsOf(outer, definition, '');
-    if (problems.length > 0) return problems;
-    const { steps } = definition as { steps: JsonObject[] };
-    return steps.flatMap((step, index) => {
-      const check = typeof step['kind'] === 'string' ? byKind.get(step['kind']) : undefined;
-      if (check !== undefined) return problemsOf(check, step, `/steps/${index}`);
-      const known = [...byKind.keys()].join(', ');
-      return [
-        { pointer: `/steps/${index}/kind`, reason: 'STEP_KIND_UNKNOWN', message: `A step's kind is one of ${known}.` },
-      ];
-    });
+    return problems.length > 0 ? problems : checkSteps(definition as { steps: JsonObject[] });
   };
+}
+
+interface Place {
+  readonly pointer: string;
+  readonly steps: readonly JsonObject[];
+  readonly level: number;
 }
 
 function problemsOf(check: ValidateFunction, value: JsonValue, base: string): Problem[] {

@@ -1,4 +1,4 @@
-import type { Outcome } from './journal.ts';
+import type { BlockRule, Outcome, StepError } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ProblemReason } from './problem.ts';
 import type { Scope } from './scope.ts';
@@ -21,6 +21,8 @@ export interface StepKind {
   readonly takesLong?: boolean;
   /** A step that asks may be asked again by a validation. */
   readonly role?: 'asks';
+  /** Where steps stand inside of this one's fields. */
+  readonly nested?: (fields: JsonObject) => readonly Nested[];
   /** Reads one step's fields, whose shape has been checked. What is wrong beyond shapes is reported through the reader. */
   read(fields: JsonObject, reader: StepReader): StepPlan;
 }
@@ -35,12 +37,60 @@ export interface StepPlan {
   readonly suspend?: (scope: Scope, now: Date) => Suspension;
   /** What a waiting step comes to by itself at its `wakeAt`. None given: it fails with WAIT_EXPIRED. */
   readonly expire?: (request: JsonObject) => Outcome;
+  /** Instead of `plan`: the step holds others. */
+  readonly block?: Block;
   /** The undo, planned before the effect happens: it may speak of earlier steps, never of the step's own output. */
   readonly planUndo?: (scope: Scope) => JsonObject;
   /** Where the run goes after the step left these facts. The default is `next`. */
   readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
-  /** Lets only answers through that passed: an irreversible step may follow. */
+  /** Lets only answers through that passed, or that somebody approved: an irreversible step may follow. */
   readonly proves?: boolean;
+}
+
+/** Steps inside of a step: `pointer` is relative to the step, and each of their own `steps` is a sequence. */
+export interface Nested {
+  readonly pointer: string;
+  readonly steps: readonly JsonObject[];
+}
+
+/** How the sequences of a step that holds others are gone through, each in a frame of its own. */
+export interface Block {
+  /** What frames there are. */
+  readonly spread: (scope: Scope) => { readonly input: JsonValue; readonly block: BlockRule };
+  /** The sequence that a frame goes through. */
+  readonly sequenceOf: (frame: string) => Sequence;
+  /** What the steps of a frame know besides. */
+  readonly variables: (input: JsonValue, frame: string) => JsonObject;
+  /** The facts that the step leaves, of what its frames gave. */
+  readonly gather: (end: {
+    readonly input: JsonValue;
+    readonly completed: ReadonlyFrames<JsonValue>;
+    readonly failed: ReadonlyFrames<StepError & { readonly path: string }>;
+  }) => JsonObject;
+  /** How many of the sequences are sure to be completed when the block is; none where a block may be complete without any. */
+  readonly sure: number;
+}
+
+/** By name of the frame. */
+export interface ReadonlyFrames<T> {
+  readonly size: number;
+  get(name: string): T | undefined;
+  keys(): IterableIterator<string>;
+}
+
+/** Steps that were read inside of another. */
+export interface Sequence {
+  /** The first step. */
+  readonly start: string;
+  /** What a frame gives; absent: the output of the step that it ended with. */
+  readonly output: Template | undefined;
+}
+
+/** Where a frame goes on after a step failed. */
+export interface OnError {
+  readonly next: Target;
+  /** The step that carries the savepoint. */
+  readonly rollbackTo?: string;
 }
 
 /** What a step waits for. The request is the step's input, as its task shows it. */
@@ -61,6 +111,11 @@ export interface StepReader {
   condition(pointer: string, text: string): Expression;
   exit(pointer: string, target: Target): void;
   reask(pointer: string, stepId: string): void;
+  /** Reads the steps at one of the places that `nested` names. */
+  sequence(
+    pointer: string,
+    inside?: { variables?: readonly string[]; output?: [pointer: string, value: JsonValue] },
+  ): Sequence;
   problem(pointer: string, reason: ProblemReason, message: string): void;
   /** The step's own `next`. */
   readonly next: Target;
@@ -80,6 +135,7 @@ export interface Step extends StepPlan {
   readonly irreversible: boolean;
   readonly takesLong: boolean;
   readonly next: Target;
+  readonly onError: OnError | undefined;
   readonly retry: RetryPolicy;
   /** Of one attempt. */
   readonly timeoutMs: number;

@@ -6,11 +6,13 @@ import { type Compiler, compileTemplate, splitText } from './template.ts';
 
 const scope = {
   input: { n: 1, name: 'valkey', list: [1, 2], text: 'say "hi"' },
-  steps: { open: { output: { id: 'r1' } } },
+  variables: {},
+  factsOf: (stepId: string) => (stepId === 'open' ? { output: { id: 'r1' } } : undefined),
   run: { id: 'run-1' },
 } as unknown as Scope;
 const compiler: Compiler = {
   undo: false,
+  variables: [],
   used: () => {},
   refused: (pointer, error) => {
     throw new AppError('internal', 'REFUSED', `${pointer} ${error.message}`);

@@ -1,5 +1,5 @@
 import { AppError } from '@flotilla/errors';
-import { compileExpression, type Reference } from '@flotilla/expressions';
+import { compileExpression, type Reference, type VariableType } from '@flotilla/expressions';
 import { isObject, type JsonObject, type JsonValue, pointerPart } from './json.ts';
 import type { Scope } from './scope.ts';
 
@@ -12,6 +12,8 @@ export type Template = (scope: Scope) => JsonValue;
 export interface Compiler {
   /** In an undo, `effect.key` is known too. */
   readonly undo: boolean;
+  /** Names that the blocks around give their steps. */
+  readonly variables: readonly string[];
   used(pointer: string, references: readonly Reference[]): void;
   refused(pointer: string, error: AppError): void;
 }
@@ -39,11 +41,16 @@ export function compileTemplate(
 }
 
 function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler: Compiler): Expression {
-  const declared = compiler.undo ? { ...variables, effect: 'map' as const } : variables;
+  const declared: Record<string, VariableType> = {
+    ...Object.fromEntries(compiler.variables.map((name) => [name, 'dyn'])),
+    ...variables,
+    ...(compiler.undo ? { effect: 'map' } : {}),
+  };
   try {
     const expression = compileExpression(text, { variables: declared, result, field: pointer });
     compiler.used(pointer, expression.references);
-    return (scope) => expression.evaluate(scope as unknown as JsonObject) as JsonValue;
+    const stepIds = expression.references.flatMap(({ path: [name, id] }) => (name === 'steps' ? (id ?? []) : []));
+    return (scope) => expression.evaluate(bindings(scope, stepIds)) as JsonValue;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     compiler.refused(pointer, result === 'bool' && compiles(text, declared) ? wrongType(error) : error);
@@ -53,7 +60,17 @@ function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler
   }
 }
 
-function compiles(text: string, declared: Readonly<Record<string, 'map'>>): boolean {
+/** Only the steps that are spoken of: the others may have left much. */
+function bindings({ input, run, effect, variables: given, factsOf }: Scope, stepIds: readonly string[]): JsonObject {
+  const steps: JsonObject = {};
+  for (const id of stepIds) {
+    const facts = factsOf(id);
+    if (facts !== undefined) steps[id] = facts;
+  }
+  return { ...given, input, steps, run: { ...run }, ...(effect === undefined ? {} : { effect: { ...effect } }) };
+}
+
+function compiles(text: string, declared: Readonly<Record<string, VariableType>>): boolean {
   try {
     compileExpression(text, { variables: declared });
     return true;

@@ -4,7 +4,7 @@ import { ask, type Performing, stepError } from '../commands/perform.ts';
 import { asStored } from '../db/json-column.ts';
 import type { StepAction } from '../domain/action.ts';
 import { stepOf } from '../domain/definition.ts';
-import { outcomeEntry } from '../domain/interpret.ts';
+import { outcomeEntry } from '../domain/enter.ts';
 import type { StepOutcome } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { visitKey } from '../domain/path.ts';

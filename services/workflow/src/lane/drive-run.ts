@@ -47,6 +47,7 @@ export function driveRun(road: Road, held: HeldRun): Driving {
   async function drive(): Promise<Departure> {
     const tried: TriedStep[] = [];
     for (;;) {
+      while (held.more) if ((await road.moves.lookAgain(held)) === 'lost') return 'lost';
       const course: Course = courseOf(held, road.mustLeave(), tried.length > 0);
       if (course.type === 'settled') return 'settled';
       const wanted = new Map(course.steps.map((step) => [visitKey(step), step]));

@@ -7,6 +7,8 @@ import type { RunReference } from '../temporal/contract.ts';
 export interface HeldRun extends RunReference {
   run: Run;
   actions: Moved['actions'];
+  /** The last move was ended before its end. */
+  more: boolean;
   /** Whether the lease has run out by this process's own clock: then nothing may be begun any more. */
   isOver(): boolean;
 }

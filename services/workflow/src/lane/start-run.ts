@@ -32,7 +32,7 @@ export interface Start {
 export function startFor(starting: Starting, tenantId: string, definition: Definition): Start {
   const { lane, admission, drivers, leaseMs } = starting;
   const place = lane.takes(definition) ? lane.reserve(tenantId) : undefined;
-  let begun: { readonly run: Run; readonly actions: readonly Action[] } | undefined;
+  let begun: { readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean } | undefined;
 
   async function accept(tx: Tx<Schema>, wish: StartWish): Promise<Instance> {
     if (place === undefined) {
@@ -41,7 +41,7 @@ export function startFor(starting: Starting, tenantId: string, definition: Defin
         tx,
         lane.takes(definition) ? { ...wish, driver: { name: 'queued' } } : wish,
       );
-      begun = { run, actions: [] };
+      begun = { run, actions: [], more: false };
       return run.instance;
     }
     const run = await startInstance(starting, tx, { ...wish, driver: { name: 'lane', leaseMs } });

@@ -34,7 +34,7 @@ export async function* watchInstance(
     const changed = wakeups.next(wish.id);
     const page = await db.read({ principal, traceparent }, async (tx) => ({
       instance: await findInstance(tx, wish.id),
-      entries: await readJournal(tx, wish.id, cursor, PAGE),
+      entries: (await readJournal(tx, wish.id, cursor, PAGE)).entries,
     }));
     if (page.instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
     for (const entry of page.entries) {

@@ -2,7 +2,10 @@ import type { StepKind } from '../domain/step-kind.ts';
 import { agentStep } from './agent/step.ts';
 import { decisionStep } from './decision/step.ts';
 import { httpStep } from './http/step.ts';
+import { mapStep } from './map/step.ts';
 import { notificationStep } from './notification/step.ts';
+import { parallelStep } from './parallel/step.ts';
+import { transformStep } from './transform/step.ts';
 import { validationStep } from './validation/step.ts';
 import { waitStep } from './wait/step.ts';
 
@@ -13,5 +16,8 @@ export const stepKinds: readonly StepKind[] = [
   decisionStep,
   httpStep,
   notificationStep,
+  transformStep,
+  parallelStep,
+  mapStep,
   waitStep,
 ];

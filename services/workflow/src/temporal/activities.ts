@@ -18,6 +18,9 @@ function isFinal({ reason }: AppError): boolean {
   return reason === 'STALE_DRIVER' || reason === 'INSTANCE_NOT_FOUND';
 }
 
+/** Long moves are many transactions; now and then the driver hears of what has been started already. */
+const MOVING_MS = 1000;
+
 /** The work of the Temporal driver, and of the one before it. `moved` is told after each change of a run. */
 export function createActivities(
   performing: Performing,
@@ -28,11 +31,16 @@ export function createActivities(
     runAttempt({ log, isFinal }, work).finally(() => moved(instanceId));
   const activities: Activities = {
     moveOn: (reference) =>
-      run(reference.instanceId, () =>
-        performing.db.inTenant(driverScope(reference.tenantId), (tx) =>
-          advance(performing, tx, reference.instanceId, reference.epoch),
-        ),
-      ),
+      run(reference.instanceId, async () => {
+        const { tenantId, instanceId, epoch } = reference;
+        const startedAt = performance.now();
+        for (;;) {
+          const moved = await performing.db.inTenant(driverScope(tenantId), (tx) =>
+            advance(performing, tx, instanceId, epoch),
+          );
+          if (!moved.more || performance.now() - startedAt > MOVING_MS) return moved;
+        }
+      }),
     attemptStep: (reference, { path, stepId, visit, timeoutMs }) =>
       run(reference.instanceId, (info) => {
         const claim = claimOf(reference.epoch, info.attempt);

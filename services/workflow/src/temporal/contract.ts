@@ -11,6 +11,8 @@ export interface RunReference {
 export interface Moved {
   readonly length: number;
   readonly actions: readonly Action[];
+  /** There is more to move at once. */
+  readonly more: boolean;
 }
 
 /** The work of `drive-instance.ts`. */

@@ -32,7 +32,7 @@ type Work = StepAction | UndoAction;
  */
 export async function driveInstance(run: RunReference): Promise<void> {
   const doing = new Map<string, CancellationScope>();
-  let newest: Moved = { length: 0, actions: [] };
+  let newest: Moved = { length: 0, actions: [], more: false };
   let asks = true;
   let changed = false;
   const ask = (): void => {
@@ -43,7 +43,9 @@ export async function driveInstance(run: RunReference): Promise<void> {
   const alarm = createAlarm(ask);
 
   function learn(answer: Moved): void {
-    if (answer.length >= newest.length) newest = answer;
+    if (answer.length < newest.length) return;
+    newest = answer;
+    asks ||= answer.more;
   }
 
   function begin(key: string, work: Work): void {

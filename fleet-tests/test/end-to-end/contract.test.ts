@@ -110,6 +110,7 @@ test('the resources that nobody else could see were there all the time', async (
     conversation: 'conversations',
     provider: 'providers',
     own_provider: 'providers',
+    budget: 'budgets',
     workflow: 'workflows',
     instance: 'instances',
     schedule: 'workflow-schedules',

@@ -11,6 +11,7 @@ export type Kind =
   | 'conversation'
   | 'provider'
   | 'own_provider'
+  | 'budget'
   | 'workflow'
   | 'instance'
   | 'schedule'
@@ -57,6 +58,12 @@ export async function buildEstate(
   const providerOf = (slug: string) => ({ name: slug, slug, kind: 'PROVIDER_KIND_OPENAI', secret: `sk-${mark}` });
   const provider = await post('/v1/providers', providerOf(`provider-${mark}`));
   const ownProvider = await post('/v1/own-providers', providerOf(`own-${mark}`));
+  const budget = await post('/v1/budgets', {
+    level: 'BUDGET_LEVEL_AGENT',
+    agentId: agent.id,
+    period: 'BUDGET_PERIOD_MONTH',
+    limitTokens: '1000000',
+  });
   const workflow = await post('/v1/workflows', { name: 'W', slug: `workflow-${mark}`, definition: tinyDefinition });
   await post(`/v1/workflows/${workflow.id}:activate`, {});
   const instance = await post(`/v1/workflows/${workflow.id}:start`, { input: {} });
@@ -123,6 +130,7 @@ export async function buildEstate(
     conversation: conversation.id,
     provider: provider.id,
     own_provider: ownProvider.id,
+    budget: budget.id,
     workflow: workflow.id,
     instance: instance.id,
     schedule: schedule.id,

@@ -1,5 +1,7 @@
 export * from './gen/flotilla/agent/v1/agent_versions_pb.ts';
 export * from './gen/flotilla/agent/v1/agents_pb.ts';
+export * from './gen/flotilla/agent/v1/budget_events_pb.ts';
+export * from './gen/flotilla/agent/v1/budgets_pb.ts';
 export * from './gen/flotilla/agent/v1/conversations_pb.ts';
 export * from './gen/flotilla/agent/v1/events_pb.ts';
 export * from './gen/flotilla/agent/v1/executions_pb.ts';

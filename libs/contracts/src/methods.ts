@@ -8,6 +8,8 @@ import {
 } from '@bufbuild/protobuf';
 import { file_flotilla_agent_v1_agent_versions } from './gen/flotilla/agent/v1/agent_versions_pb.ts';
 import { file_flotilla_agent_v1_agents } from './gen/flotilla/agent/v1/agents_pb.ts';
+import { file_flotilla_agent_v1_budget_events } from './gen/flotilla/agent/v1/budget_events_pb.ts';
+import { file_flotilla_agent_v1_budgets } from './gen/flotilla/agent/v1/budgets_pb.ts';
 import { file_flotilla_agent_v1_conversations } from './gen/flotilla/agent/v1/conversations_pb.ts';
 import { file_flotilla_agent_v1_events } from './gen/flotilla/agent/v1/events_pb.ts';
 import { file_flotilla_agent_v1_executions } from './gen/flotilla/agent/v1/executions_pb.ts';
@@ -45,6 +47,8 @@ import { file_flotilla_workflow_v1_workflows } from './gen/flotilla/workflow/v1/
 export const contractFiles: readonly DescFile[] = [
   file_flotilla_agent_v1_agent_versions,
   file_flotilla_agent_v1_agents,
+  file_flotilla_agent_v1_budget_events,
+  file_flotilla_agent_v1_budgets,
   file_flotilla_agent_v1_conversations,
   file_flotilla_agent_v1_events,
   file_flotilla_agent_v1_executions,

@@ -18,6 +18,7 @@ export interface ExecutionsConfig {
   readonly timeoutMs: number;
   readonly maxAttempts: number;
   readonly maxIterations: number;
+  readonly maxTokens: number;
   readonly retryFirstDelayMs: number;
   readonly retryMaxDelayMs: number;
   readonly maxAnswerBytes: number;
@@ -85,6 +86,12 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       default: 10,
       min: 1,
       max: 50,
+    }),
+    maxTokens: read.integer('LLM_AGENT_DEFAULT_MAX_TOKENS', {
+      description: 'Tokens of an answer at most, where the agent sets no limit and a budget bounds the call.',
+      default: 4_096,
+      min: 1,
+      max: 1_000_000,
     }),
     retryFirstDelayMs: read.integer('LLM_AGENT_RETRY_FIRST_DELAY_MS', {
       description: 'Pause before the second call; it doubles with each further one.',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   AgentService,
   AgentVersionService,
+  BudgetService,
   ConversationService,
   ExecutionService,
   OwnProviderService,
@@ -18,6 +19,7 @@ import { type Component, createServiceKit, type KitOptions, type Service } from 
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
+import { createAnnouncer } from './execution/announcer.ts';
 import { createConversing } from './execution/conversing.ts';
 import { createExecutor, type ExecutorOptions } from './execution/executor.ts';
 import { createRetention } from './execution/retention.ts';
@@ -26,6 +28,7 @@ import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
 import { agentVersions } from './grpc/agent-versions.ts';
 import { agents } from './grpc/agents.ts';
+import { budgets } from './grpc/budgets.ts';
 import { conversations } from './grpc/conversations.ts';
 import { executions } from './grpc/executions.ts';
 import { prices } from './grpc/prices.ts';
@@ -71,8 +74,10 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
   const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };
   const runs = createRuns({ db, lease, heartbeatMs: limits.heartbeatMs, maxRuns: limits.max, log });
   const meters = createMeters(kit.metrics, () => runs.count);
+  const announcer = createAnnouncer({ db, log, now });
   const executing: ExecutorOptions = {
     db,
+    announcer,
     runs,
     meters,
     log,
@@ -91,12 +96,14 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
       defaultTimeoutMs: limits.timeoutMs,
       defaultMaxAttempts: limits.maxAttempts,
       defaultMaxIterations: limits.maxIterations,
+      defaultMaxTokens: limits.maxTokens,
     },
   };
   const executor = createExecutor(executing);
   const conversing = createConversing(executing, executor);
   const sweep = createSweep({
     db,
+    announcer,
     everyMs: limits.sweepEveryMs,
     keepNewsMs: limits.keepUpdatesMs,
     meters,
@@ -134,6 +141,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
       implement(ExecutionService, executions(db, executor)),
       implement(ReplayService, replays(db, executing.start, executor)),
       implement(ToolCallService, toolCalls(db)),
+      implement(BudgetService, budgets(db, keeping)),
       implement(PriceService, prices(db, keeping)),
       implement(ConversationService, conversations(db, { now, newId }, conversing)),
       implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),

@@ -4,6 +4,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import {
   AgentService,
   AgentVersionService,
+  BudgetService,
   ConversationService,
   type Execution,
   ExecutionService,
@@ -41,6 +42,7 @@ export interface Clients {
   readonly prices: GrpcClient<typeof PriceService>;
   readonly replays: GrpcClient<typeof ReplayService>;
   readonly toolCalls: GrpcClient<typeof ToolCallService>;
+  readonly budgets: GrpcClient<typeof BudgetService>;
   readonly conversations: GrpcClient<typeof ConversationService>;
   readonly providers: GrpcClient<typeof ProviderService>;
   readonly ownProviders: GrpcClient<typeof OwnProviderService>;
@@ -58,7 +60,11 @@ export interface LlmAgent extends Clients, Backing {
   readonly tenantId: string;
   readonly userId: string;
   /** Another replica on the same database. */
-  replica(env?: Record<string, string>, log?: Logger): Promise<{ readonly stop: () => Promise<void> } & Clients>;
+  replica(
+    env?: Record<string, string>,
+    log?: Logger,
+    by?: TestPrincipal,
+  ): Promise<{ readonly stop: () => Promise<void> } & Clients>;
   /** The same replica as somebody else. */
   as(principal: TestPrincipal): Promise<Clients>;
   /** Creates an agent whose provider is the script. */
@@ -139,6 +145,7 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
     const prices = createGrpcClient(PriceService, options);
     const replays = createGrpcClient(ReplayService, options);
     const toolCalls = createGrpcClient(ToolCallService, options);
+    const budgets = createGrpcClient(BudgetService, options);
     const conversations = createGrpcClient(ConversationService, options);
     const providers = createGrpcClient(ProviderService, options);
     const ownProviders = createGrpcClient(OwnProviderService, options);
@@ -149,11 +156,23 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
       prices,
       replays,
       toolCalls,
+      budgets,
       conversations,
       providers,
       ownProviders,
       close() {
-        const all = [agents, versions, executions, prices, replays, toolCalls, conversations, providers, ownProviders];
+        const all = [
+          agents,
+          versions,
+          executions,
+          prices,
+          budgets,
+          replays,
+          toolCalls,
+          conversations,
+          providers,
+          ownProviders,
+        ];
         for (const client of all) client.close();
       },
     };
@@ -169,9 +188,9 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
     topics,
     tenantId,
     userId,
-    async replica(different, log) {
+    async replica(different, log, by = { tenantId, userId }) {
       const other = await start(different, log);
-      const itsClients = await clients(other.address, { tenantId, userId });
+      const itsClients = await clients(other.address, by);
       let stopped = false;
       const stop = async () => {
         if (stopped) return;

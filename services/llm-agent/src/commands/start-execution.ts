@@ -2,7 +2,7 @@ import { ExecutionStartedSchema } from '@flotilla/contracts/agent';
 import { appendEvent } from '@flotilla/events';
 import type { TransactionScope, Tx } from '@flotilla/postgres';
 import { findAgent, findAgentVersion } from '../db/agent-repository.ts';
-import { openAttempt } from '../db/attempt-repository.ts';
+import { type OpenedAttempt, openAttempt } from '../db/attempt-repository.ts';
 import { insertExecution, type Lease } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { insertNews } from '../db/update-repository.ts';
@@ -10,8 +10,8 @@ import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.t
 import type { Execution } from '../domain/execution.ts';
 import type { Said } from '../domain/message.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
-import type { Price } from '../domain/price.ts';
 import { type Replay, recordedProviderName } from '../domain/replay.ts';
+import { nothing, reservationFor } from '../domain/reservation.ts';
 import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 import type { ModelProvider } from '../providers/model-provider.ts';
@@ -23,6 +23,8 @@ export interface ExecutionStart {
   readonly defaultTimeoutMs: number;
   readonly defaultMaxAttempts: number;
   readonly defaultMaxIterations: number;
+  /** Tokens of an answer, where the agent sets no limit and a budget wants one. */
+  readonly defaultMaxTokens: number;
   readonly now: () => Date;
   readonly newId: () => string;
 }
@@ -41,7 +43,7 @@ export interface Task {
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
   /** Of the first call; known once the transaction is through. */
-  readonly price: Promise<Price | undefined>;
+  readonly opened: Promise<OpenedAttempt>;
   /** The cursor of what followers have been told so far. */
   readonly cursor: number;
 }
@@ -59,7 +61,7 @@ export interface StartWish {
 
 /** Writes the execution, its first line of the ledger and its first news, in one transaction: then the provider may be asked. */
 export async function startExecution(
-  { lease, defaultTimeoutMs, defaultMaxAttempts, defaultMaxIterations, now, newId }: ExecutionStart,
+  { lease, defaultTimeoutMs, defaultMaxAttempts, defaultMaxIterations, defaultMaxTokens, now, newId }: ExecutionStart,
   tx: Tx<Schema>,
   wish: StartWish,
 ): Promise<Task> {
@@ -101,17 +103,21 @@ export async function startExecution(
   };
   const { context = [] } = wish;
   insertExecution(tx, execution, { lease, deadlineAt, context });
-  const { model } = content;
-  const provider = wish.replay?.recorded ? recordedProviderName : content.provider;
-  const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
-  const price = openAttempt(tx, first);
   insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
   await appendEvent(tx, {
     schema: ExecutionStartedSchema,
     message: { execution: toExecutionSummary(execution) },
     id: execution.id,
   });
+  const { model, systemPrompt } = content;
+  const provider = wish.replay?.recorded ? recordedProviderName : content.provider;
+  const messages = [{ content: systemPrompt }, ...context, { content: wish.prompt }];
+  const reservation = wish.replay?.recorded
+    ? nothing
+    : reservationFor({ ...content, messages, tools: [] }, defaultMaxTokens);
+  const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
+  const opened = openAttempt(tx, { ...first, reservation });
   const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
   const maxIterations = agent.limits.maxIterations ?? defaultMaxIterations;
-  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, maxIterations, price, cursor: 1 };
+  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, maxIterations, opened, cursor: 1 };
 }

@@ -1,25 +1,20 @@
 import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
+import { CallRefused, type Refusal } from '../domain/budget.ts';
 import type { ProviderAttempt } from '../domain/execution.ts';
-import type { ToolCall } from '../domain/message.ts';
 import { isFreeUnlessPriced, type Price } from '../domain/price.ts';
-import type { Tokens } from '../domain/tokens.ts';
+import type { Reservation } from '../domain/reservation.ts';
+import type { Settlement } from '../domain/settlement.ts';
 import { toDecimal } from './execution-repository.ts';
 import type { Schema } from './schema.ts';
 
-/** How a call at a provider went. */
-export interface Settlement extends Tokens {
-  readonly status: 'succeeded' | 'failed' | 'unknown';
-  readonly costUsd: string | undefined;
-  readonly errorReason: string;
-  /** What was said, where it did not become the execution's answer. */
-  readonly answer?: { readonly text: string; readonly cutOff: boolean; readonly toolCalls: readonly ToolCall[] };
-}
-
-/** A call that is about to be made. */
+/** A call that is about to be made, and the most that it may use. */
 export type NewAttempt = Pick<
   ProviderAttempt,
   'id' | 'executionId' | 'attempt' | 'agentId' | 'provider' | 'model' | 'startedAt'
->;
+> & { readonly reservation: Reservation };
+
+/** What a call will be charged by, and what is reserved for it; nothing where no budget bounds it. */
+export type OpenedAttempt = Pick<ProviderAttempt, 'price' | 'reservation'>;
 
 interface PriceRow {
   readonly input_usd_micros: bigint | null;
@@ -28,49 +23,63 @@ interface PriceRow {
 }
 
 /**
- * Writes the line of the ledger for a call that is about to be made; answers the price that it will be charged by. It
- * travels with what follows it: await the answer after the transaction, where nothing in it needs the answer.
+ * Writes the line of the ledger for a call that is about to be made, and reserves the most that it may use in every budget
+ * that bounds it. It travels with what follows it: give it last, so that budgets are held for no round trip, and await the
+ * answer after the transaction.
+ *
+ * @throws CallRefused when a budget does not allow it; then the transaction fails
  */
-export function openAttempt(tx: Tx<Schema>, attempt: NewAttempt): Promise<Price | undefined> {
-  const { id, executionId, agentId = null, provider, model, startedAt } = attempt;
-  const statement = sql<PriceRow>`
-    select input_usd_micros, cached_input_usd_micros, output_usd_micros
+export function openAttempt(tx: Tx<Schema>, attempt: NewAttempt): Promise<OpenedAttempt> {
+  const { id, executionId, agentId = null, provider, model, startedAt, reservation } = attempt;
+  const statement = sql<PriceRow & { readonly reserved: boolean }>`
+    select input_usd_micros, cached_input_usd_micros, output_usd_micros, reserved
     from open_attempt(${id}, ${executionId}, ${attempt.attempt}, ${agentId}, ${tx.scope.userId ?? null},
-      ${provider}, ${model}, ${isFreeUnlessPriced(provider)}, ${startedAt})`;
-  const price = tx.ask(statement.compile(tx)).then(([row]) => row && toPrice(row));
-  price.catch(() => undefined);
-  return price;
+      ${provider}, ${model}, ${isFreeUnlessPriced(provider)}, ${startedAt},
+      ${reservation.promptTokens}, ${reservation.completionTokens})`;
+  const opened = tx
+    .ask(statement.compile(tx), (error) => toRefusal(error, attempt))
+    .then(([row]) => ({ price: row && toPrice(row), reservation: row?.reserved ? reservation : undefined }));
+  opened.catch(() => undefined);
+  return opened;
 }
 
-/** Settles an attempt that is open; one that is settled stays as it is. */
+function toRefusal(error: unknown, model: { provider: string; model: string }): unknown {
+  const { code, detail } = error as { readonly code?: string; readonly detail?: string };
+  return code === 'FB001' && detail !== undefined ? new CallRefused(JSON.parse(detail) as Refusal, model) : error;
+}
+
+/**
+ * Settles an attempt that is open, and what was reserved for it; one that is settled stays as it is. Answers the budget
+ * periods of which to warn; like {@link openAttempt}, give it last and await the answer after the transaction.
+ */
 export function settleAttempt(
   tx: Tx<Schema>,
   { executionId, attempt }: { executionId: string; attempt: number },
   settlement: Settlement,
   now: Date,
-): void {
-  const update = tx
-    .updateTable('provider_attempts')
-    .set({
-      status: settlement.status,
-      prompt_tokens: settlement.promptTokens,
-      cached_prompt_tokens: settlement.cachedPromptTokens,
-      completion_tokens: settlement.completionTokens,
-      cost_usd: settlement.costUsd ?? null,
-      error_reason: settlement.errorReason,
-      ...(settlement.answer === undefined
-        ? {}
-        : {
-            answer: settlement.answer.text,
-            answer_cut_off: settlement.answer.cutOff,
-            answer_tool_calls: JSON.stringify(settlement.answer.toolCalls),
-          }),
-      completed_at: now,
-    })
-    .where('execution_id', '=', executionId)
-    .where('attempt', '=', attempt)
-    .where('status', '=', 'started');
-  tx.send(update.compile());
+): Promise<readonly string[]> {
+  const { status, promptTokens, cachedPromptTokens, completionTokens, usageEstimated, errorReason, answer } =
+    settlement;
+  if (answer !== undefined) {
+    const update = tx
+      .updateTable('provider_attempts')
+      .set({
+        answer: answer.text,
+        answer_cut_off: answer.cutOff,
+        answer_tool_calls: JSON.stringify(answer.toolCalls),
+      })
+      .where('execution_id', '=', executionId)
+      .where('attempt', '=', attempt)
+      .where('status', '=', 'started');
+    tx.send(update.compile());
+  }
+  const statement = sql<{ budget_period_id: string }>`
+    select budget_period_id
+    from settle_attempt(${executionId}, ${attempt}, ${status}, ${promptTokens}, ${cachedPromptTokens}, ${completionTokens},
+      ${settlement.costUsd ?? null}, ${usageEstimated}, ${errorReason}, ${now})`;
+  const due = tx.ask(statement.compile(tx)).then((rows) => rows.map((row) => row.budget_period_id));
+  due.catch(() => undefined);
+  return due;
 }
 
 /** In order. */
@@ -90,6 +99,8 @@ export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Pro
       'cached_prompt_tokens',
       'completion_tokens',
       'usage_estimated',
+      'reserved_prompt_tokens',
+      'reserved_completion_tokens',
       'input_usd_micros',
       'cached_input_usd_micros',
       'output_usd_micros',
@@ -115,6 +126,7 @@ export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Pro
     completionTokens: row.completion_tokens,
     usageEstimated: row.usage_estimated,
     price: toPrice(row),
+    reservation: toReservation(row),
     costUsd: toDecimal(row.cost_usd),
     errorReason: row.error_reason,
     startedAt: row.started_at,
@@ -142,4 +154,12 @@ export async function lastModelOf(tx: ReadTx<Schema>, executionId: string): Prom
     .limit(1)
     .executeTakeFirst();
   return row?.model ?? '';
+}
+
+function toReservation(row: {
+  readonly reserved_prompt_tokens: number | null;
+  readonly reserved_completion_tokens: number | null;
+}): Reservation | undefined {
+  const { reserved_prompt_tokens: promptTokens, reserved_completion_tokens: completionTokens } = row;
+  return promptTokens === null || completionTokens === null ? undefined : { promptTokens, completionTokens };
 }

@@ -43,6 +43,38 @@ export interface Agents {
   split: Json | null;
 }
 
+export interface BudgetPeriods {
+  id: string;
+  tenant_id: string;
+  budget_id: string;
+  subject_id: string;
+  period_start: string;
+  spent_tokens: Generated<Int8>;
+  spent_usd: Generated<Numeric>;
+  reserved_tokens: Generated<Int8>;
+  reserved_usd: Generated<Numeric>;
+  warned_at: Timestamp | null;
+  exceeded_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+}
+
+export interface Budgets {
+  id: string;
+  tenant_id: string;
+  level: 'tenant' | 'user' | 'agent' | 'execution';
+  subject_id: Generated<string>;
+  period: 'day' | 'month' | 'total';
+  limit_tokens: Int8 | null;
+  limit_usd_micros: Int8 | null;
+  warn_percent: number;
+  created_by: string;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
 export interface ConversationQueue {
   place: GeneratedAlways<Int8>;
   tenant_id: string;
@@ -74,6 +106,22 @@ export interface Conversations {
   event_seq: Generated<Int8>;
 }
 
+export interface DailyUsage {
+  tenant_id: string;
+  day: string;
+  agent_id: string;
+  user_id: string;
+  provider: string;
+  model: string;
+  calls: Int8;
+  prompt_tokens: Int8;
+  cached_prompt_tokens: Int8;
+  completion_tokens: Int8;
+  cost_usd: Numeric;
+  unpriced_calls: Int8;
+  estimated_calls: Int8;
+}
+
 export interface ExecutionUpdates {
   tenant_id: string;
   execution_id: string;
@@ -89,7 +137,7 @@ export interface Executions {
   tenant_id: string;
   agent_id: string;
   agent_version: number;
-  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout' | 'budget_exceeded';
   prompt: string;
   response: Generated<string>;
   output: Json | null;
@@ -197,6 +245,11 @@ export interface ProviderAttempts {
   input_usd_micros: Int8 | null;
   cached_input_usd_micros: Int8 | null;
   output_usd_micros: Int8 | null;
+  rolled_up: Generated<boolean>;
+  reserved_prompt_tokens: number | null;
+  reserved_completion_tokens: number | null;
+  reserved_usd: Numeric | null;
+  budget_period_ids: string[] | null;
   answer: string | null;
   answer_cut_off: Generated<boolean>;
   answer_tool_calls: Json | null;
@@ -237,8 +290,11 @@ export interface ToolCalls {
 export interface Schema {
   agent_versions: AgentVersions;
   agents: Agents;
+  budget_periods: BudgetPeriods;
+  budgets: Budgets;
   conversation_queue: ConversationQueue;
   conversations: Conversations;
+  daily_usage: DailyUsage;
   execution_updates: ExecutionUpdates;
   executions: Executions;
   llm_providers: LlmProviders;

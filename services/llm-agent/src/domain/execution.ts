@@ -2,9 +2,17 @@ import { AppError } from '@flotilla/errors';
 import type { JsonValue } from './output-schema.ts';
 import type { Price } from './price.ts';
 import type { Replay } from './replay.ts';
+import type { Reservation } from './reservation.ts';
 import type { Tokens } from './tokens.ts';
 
-export type ExecutionStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'timeout';
+export type ExecutionStatus =
+  | 'pending'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'timeout'
+  | 'budget_exceeded';
 export type FinalStatus = Exclude<ExecutionStatus, 'pending' | 'running'>;
 
 export interface Execution {
@@ -39,7 +47,11 @@ export interface Execution {
 /** How an execution ended. */
 export type Ending =
   | { readonly status: 'completed'; readonly response: string; readonly output: JsonValue | undefined }
-  | { readonly status: 'failed' | 'cancelled' | 'timeout'; readonly reason: string; readonly message: string };
+  | {
+      readonly status: 'failed' | 'cancelled' | 'timeout' | 'budget_exceeded';
+      readonly reason: string;
+      readonly message: string;
+    };
 
 /** One call at a provider, as the ledger keeps it. */
 export interface ProviderAttempt extends Tokens {
@@ -54,6 +66,8 @@ export interface ProviderAttempt extends Tokens {
   readonly status: 'started' | 'succeeded' | 'failed' | 'unknown';
   /** The tokens are those that were reserved: what was used is not known. */
   readonly usageEstimated: boolean;
+  /** The most that it may use; none where no budget bounds it. */
+  readonly reservation: Reservation | undefined;
   /** At the time of the call. */
   readonly price: Price | undefined;
   readonly costUsd: string | undefined;

@@ -8,6 +8,8 @@ export const agentVersionNotFound = (): AppError =>
 export const splitNotFound = (): AppError =>
   new AppError('not_found', 'SPLIT_NOT_FOUND', 'The agent has no such split.');
 
+export const budgetNotFound = (): AppError => new AppError('not_found', 'BUDGET_NOT_FOUND', 'There is no such budget.');
+
 export const executionNotFound = (): AppError =>
   new AppError('not_found', 'EXECUTION_NOT_FOUND', 'There is no such execution.');
 

@@ -1,5 +1,5 @@
 import type { Call, IdempotencyScope } from '@flotilla/grpc';
-import type { Tx } from '@flotilla/postgres';
+import { scopeOf, type Tx } from '@flotilla/postgres';
 import { requestCancel } from '../commands/request-cancel.ts';
 import { type ExecutionStart, startExecution, type Task } from '../commands/start-execution.ts';
 import { findExecution, type StoredExecution } from '../db/execution-repository.ts';
@@ -50,15 +50,19 @@ export interface ExecutorOptions extends Executing, Following {
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { db, runs, start } = options;
+  const { db, runs, start, announcer } = options;
 
   async function begin(call: Call, beginning: Beginning): Promise<Begun> {
     runs.admit();
     let task: Task | undefined;
-    const id = await db.write(withIdAsReply(call), async (tx) => {
-      task = await beginning(tx);
-      return task.execution.id;
-    });
+    const id = await db
+      .write(withIdAsReply(call), async (tx) => {
+        task = await beginning(tx);
+        return task.execution.id;
+      })
+      .catch(async (error: unknown) => {
+        throw await announcer.refused(scopeOf(call), error);
+      });
     if (task?.execution.id !== id) return { id };
     const begun = task;
     return { id, run: runs.run(id, (signal) => runExecution(options, begun, signal)) };

@@ -1,3 +1,4 @@
+import type { CallRefused } from '../domain/budget.ts';
 import type { Ending } from '../domain/execution.ts';
 import type { ToolCall } from '../domain/message.ts';
 import { type JsonObject, readOutput } from '../domain/output-schema.ts';
@@ -37,8 +38,9 @@ export function judge(
     const ending = failed(reason, message);
     return retryable ? { next: 'retry', reason, ending, retryAfterMs } : { next: 'end', reason, ending };
   }
-  const { text, toolCalls, cutOff } = outcome;
-  if (toolCalls.length > 0) return judgeToolCalls(text, toolCalls, rounds);
+  const { text } = outcome;
+  const cutOff = outcome.kind === 'overrun' || outcome.cutOff;
+  if (outcome.kind === 'answer' && outcome.toolCalls.length > 0) return judgeToolCalls(text, outcome.toolCalls, rounds);
   if (schema === undefined) {
     return { next: 'end', reason: '', ending: { status: 'completed', response: text, output: undefined } };
   }
@@ -74,6 +76,11 @@ function judgeToolCalls(answer: string, calls: readonly ToolCall[], { made, max 
     answer,
     calls,
   };
+}
+
+/** A run whose next call a budget did not allow. */
+export function judgeRefusal({ reason, message }: CallRefused): Ending {
+  return reason === 'BUDGET_EXCEEDED' ? { status: 'budget_exceeded', reason, message } : failed(reason, message);
 }
 
 /** A run that was stopped, or, without a reason, one whose time was over. */

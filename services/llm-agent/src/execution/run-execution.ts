@@ -1,18 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Task } from '../commands/start-execution.ts';
-import type { Settlement } from '../db/attempt-repository.ts';
+import type { OpenedAttempt } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
-import { costOf, type Price } from '../domain/price.ts';
+import { CallRefused } from '../domain/budget.ts';
+import { nothing, reservationFor } from '../domain/reservation.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
+import { type Charge, chargeReserved, chargeUsed, type Settlement } from '../domain/settlement.ts';
 import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
-import type { ModelProvider } from '../providers/model-provider.ts';
+import type { ModelCall } from '../providers/model-provider.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { ToolPort } from '../tools/tool-port.ts';
 import { askProvider, type Outcome } from './ask-provider.ts';
 import { callTools } from './call-tools.ts';
 import { firstCall, repairCall, toolsCall } from './conversation.ts';
-import { judge, judgeStop, type Verdict } from './judge.ts';
+import { judge, judgeRefusal, judgeStop, type Verdict } from './judge.ts';
 import { createRunJournal, type RunJournal, type RunJournalOptions } from './run-journal.ts';
 import { RunStopped } from './runs.ts';
 
@@ -22,6 +24,7 @@ export interface Executing extends RunJournalOptions {
   readonly retry: RetryPolicy;
   readonly tools: ToolPort;
   readonly meters: Meters;
+  readonly start: { readonly defaultMaxTokens: number };
   /** 0 up to 1, for jitter. */
   readonly random: () => number;
 }
@@ -55,8 +58,12 @@ export async function runExecution(
       return undefined;
     }
     log.error({ err: error, executionId }, 'an execution could not go on');
+    const ending = { status: 'failed', reason: 'INTERNAL', message: 'Something went wrong on our side.' } as const;
     return await journal
-      .end({ status: 'failed', reason: 'INTERNAL', message: 'Something went wrong on our side.' }, unknownSettlement)
+      .opened()
+      .then((opened) =>
+        journal.end(ending, { ...chargeReserved(opened), status: 'unknown', errorReason: ending.reason }),
+      )
       .catch((again: unknown) => {
         log.error({ err: again, executionId }, 'an execution is left to the sweep');
         return undefined;
@@ -79,16 +86,16 @@ async function attemptUntilDone(
   const provider = task.recorded?.provider.name ?? executing.providers.labelOf(content.provider);
   let call = firstCall(content, declared, context, execution.prompt);
   let repaired = false;
-  let price = await task.price;
   let iteration = 0;
   /** Of this round: rounds of tool calls begin anew. */
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await ask(executing, task, call, signal, journal);
+    const opened = await journal.opened();
+    const outcome = await ask(executing, task, bounded(call, opened), signal, journal);
     const verdict =
       outcome.kind === 'stopped'
         ? stopOf()
         : judge(outcome, content.outputSchema, { made: iteration, max: task.maxIterations });
-    const settlement = settlementOf(executing, { provider, price }, outcome, verdict);
+    const settlement = settlementOf(executing, { provider, opened }, outcome, verdict);
     const delayMs = delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
@@ -113,7 +120,14 @@ async function attemptUntilDone(
       call = toolsCall(call, verdict, await callTools(task, round));
       if (signal.aborted) return journal.end(stopOf().ending);
     }
-    ({ price } = await journal.begin(verdict.next === 'tools' ? 'TOOL_CALLS' : verdict.reason));
+    const reservation = task.recorded ? nothing : reservationFor(call, executing.start.defaultMaxTokens);
+    try {
+      await journal.begin(verdict.next === 'tools' ? 'TOOL_CALLS' : verdict.reason, reservation);
+    } catch (error) {
+      if (!(error instanceof CallRefused)) throw error;
+      await executing.announcer.refused(task.scope, error);
+      return journal.end(judgeRefusal(error));
+    }
 
     function delayBeforeNext(verdict: Verdict): number | undefined {
       if (verdict.next === 'end') return undefined;
@@ -133,11 +147,11 @@ async function attemptUntilDone(
 async function ask(
   { providers, meters }: Executing,
   { content, scope, recorded }: Task,
-  call: Parameters<ModelProvider['ask']>[0],
+  call: ModelCall,
   signal: AbortSignal,
   journal: RunJournal,
 ): Promise<Outcome> {
-  if (signal.aborted) return { kind: 'stopped' };
+  if (signal.aborted) return { kind: 'stopped', asked: false };
   const label = recorded?.provider.name ?? providers.labelOf(content.provider);
   const timer = meters.attemptSeconds.startTimer({ provider: label });
   const find = async () => recorded?.provider ?? providers.find(scope, content.provider, content.model);
@@ -146,32 +160,50 @@ async function ask(
   return outcome;
 }
 
-const unknownSettlement: Settlement = {
-  ...noTokens,
-  status: 'unknown',
-  costUsd: undefined,
-  errorReason: 'INTERNAL',
-};
+/** A call that a budget bounds has an end, also where the agent sets none. */
+function bounded(call: ModelCall, { reservation }: OpenedAttempt): ModelCall {
+  if (reservation === undefined || reservation === nothing) return call;
+  return { ...call, parameters: { ...call.parameters, maxTokens: reservation.completionTokens } };
+}
+
+function chargeOf(outcome: Outcome, opened: OpenedAttempt): Charge {
+  switch (outcome.kind) {
+    case 'answer':
+      return chargeUsed(opened, outcome);
+    case 'overrun':
+      return chargeReserved(opened, outcome.tokens);
+    case 'failure':
+      return outcome.begun ? chargeReserved(opened) : chargeUsed(opened, noTokens);
+    case 'stopped':
+      return outcome.asked ? chargeReserved(opened) : chargeUsed(opened, noTokens);
+  }
+}
 
 function settlementOf(
   { meters }: Executing,
-  { provider, price }: { provider: string; price: Price | undefined },
+  { provider, opened }: { provider: string; opened: OpenedAttempt },
   outcome: Outcome,
   verdict: Verdict,
 ): Settlement {
   meters.attempts.inc({ provider, outcome: verdict.reason || 'SUCCEEDED' });
-  const { promptTokens, cachedPromptTokens, completionTokens } = outcome.kind === 'answer' ? outcome : noTokens;
-  const tokens = { promptTokens, cachedPromptTokens, completionTokens };
-  meters.tokens.inc({ provider, kind: 'prompt' }, tokens.promptTokens);
-  meters.tokens.inc({ provider, kind: 'completion' }, tokens.completionTokens);
+  const charge = chargeOf(outcome, opened);
+  meters.tokens.inc({ provider, kind: 'prompt' }, charge.promptTokens);
+  meters.tokens.inc({ provider, kind: 'completion' }, charge.completionTokens);
   return {
-    ...tokens,
+    ...charge,
     status: verdict.reason === '' ? 'succeeded' : 'failed',
-    // What a call that broke off cost is not known.
-    costUsd: outcome.kind === 'answer' ? costOf(price, tokens) : undefined,
     errorReason: verdict.reason,
-    ...(outcome.kind === 'answer' && verdict.ending.status !== 'completed'
-      ? { answer: { text: outcome.text, cutOff: outcome.cutOff, toolCalls: outcome.toolCalls } }
-      : {}),
+    ...(verdict.ending.status === 'completed' ? {} : answerOf(outcome)),
   };
+}
+
+function answerOf(outcome: Outcome): Pick<Settlement, 'answer'> {
+  switch (outcome.kind) {
+    case 'answer':
+      return { answer: { text: outcome.text, cutOff: outcome.cutOff, toolCalls: outcome.toolCalls } };
+    case 'overrun':
+      return { answer: { text: outcome.text, cutOff: true, toolCalls: [] } };
+    default:
+      return {};
+  }
 }

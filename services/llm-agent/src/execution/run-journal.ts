@@ -2,16 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toAppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
 import type { Database, Tx } from '@flotilla/postgres';
-import { type BegunAttempt, beginAttempt } from '../commands/begin-attempt.ts';
+import { beginAttempt } from '../commands/begin-attempt.ts';
 import { finishExecution } from '../commands/finish-execution.ts';
 import { noteProgress } from '../commands/note-progress.ts';
 import { noteToolCall, type ToolNote } from '../commands/note-tool-call.ts';
+import { settleAttempt } from '../commands/settle-attempt.ts';
 import type { Task } from '../commands/start-execution.ts';
-import type { Settlement } from '../db/attempt-repository.ts';
+import type { OpenedAttempt } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Ending } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
+import type { Reservation } from '../domain/reservation.ts';
+import type { Settlement } from '../domain/settlement.ts';
+import type { Announcer } from './announcer.ts';
 import { type AnswerLogOptions, createAnswerLog } from './answer-log.ts';
 import { RunStopped, type Runs } from './runs.ts';
 
@@ -19,12 +23,14 @@ import { RunStopped, type Runs } from './runs.ts';
 export interface RunJournal {
   /** Text of the answer, for followers. */
   say(text: string): void;
+  /** The attempt that is open. */
+  opened(): Promise<OpenedAttempt>;
   /** The attempt that is open came to this. */
   settle(settlement: Settlement): Promise<void>;
   /** A tool is about to be called, or has answered; committed before it goes on. */
   noteTool(note: ToolNote): Promise<void>;
-  /** Another attempt is about to be made; committed before it is. */
-  begin(because: string): Promise<BegunAttempt>;
+  /** Another attempt is about to be made; committed before it is. Throws CallRefused when a budget does not allow it. */
+  begin(because: string, reservation: Reservation): Promise<void>;
   /** Ends the execution, and the attempt that is open. */
   end(ending: Ending, settlement?: Settlement): Promise<StoredExecution>;
 }
@@ -32,6 +38,7 @@ export interface RunJournal {
 export interface RunJournalOptions {
   readonly db: Database<Schema>;
   readonly runs: Runs;
+  readonly announcer: Announcer;
   readonly gather: AnswerLogOptions['gather'];
   readonly log: Logger;
   readonly now: () => Date;
@@ -45,11 +52,12 @@ const patienceMs = 120_000;
  * the database is away it tries again for two minutes, because the answer is paid for.
  */
 export function createRunJournal(options: RunJournalOptions, task: Task): RunJournal {
-  const { db, runs, log } = options;
+  const { db, runs, log, announcer } = options;
   const { execution, content, scope } = task;
   const { owner } = runs.lease;
   const settled: Settlement[] = [];
   let attempt = 1;
+  let { opened } = task;
 
   async function write<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
     const written = await db.inTenant(scope, body);
@@ -79,30 +87,33 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
     onLost: () => runs.stop(execution.id, 'lost'),
     write: async (news, lastCursor) => {
       const progress = { executionId: execution.id, owner, news, lastCursor, attempts: attempt };
-      const ours = await db.inTenant(scope, (tx) => noteProgress(options, tx, progress));
+      const ours = await db.inTenant(scope, (tx) => noteProgress(tx, progress));
       if (ours) runs.changed(execution.id);
       return ours;
     },
   });
 
   return {
+    opened: () => opened,
     say: answerLog.add,
     async settle(settlement) {
-      const progress = { executionId: execution.id, owner, attempts: attempt, settled: { attempt, settlement } };
-      await persist((tx) => noteProgress(options, tx, progress));
+      const line = { executionId: execution.id, owner, attempt };
+      const { due } = await persist((tx) => settleAttempt(options, tx, line, settlement));
       settled.push(settlement);
+      await announcer.warn(scope, due);
     },
     async noteTool(note) {
       await persist((tx) => noteToolCall(options, tx, { executionId: execution.id, owner, attempt, note }));
     },
-    async begin(because) {
-      attempt += 1;
-      answerLog.restart(attempt, because);
+    async begin(because, reservation) {
       const { model } = content;
       const provider = task.recorded?.provider.name ?? content.provider;
       const { id: executionId, agentId } = execution;
-      const next = { id: options.newId(), executionId, agentId, attempt, provider, model };
-      return persist((tx) => beginAttempt(options, tx, { ...next, owner }));
+      const next = { id: options.newId(), executionId, agentId, attempt: attempt + 1, provider, model, reservation };
+      const begun = await persist((tx) => beginAttempt(options, tx, { ...next, owner }));
+      opened = Promise.resolve(begun);
+      attempt += 1;
+      answerLog.restart(attempt, because);
     },
     async end(ending, settlement) {
       const { news, lastCursor } = await answerLog.close();
@@ -113,9 +124,11 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
         costUsd: sumOfCosts(settled.map(({ costUsd }) => costUsd)),
         attempts: attempt,
       };
-      return persist((tx) =>
+      const ended = await persist((tx) =>
         finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),
       );
+      await announcer.warn(scope, ended.due);
+      return ended.execution;
     },
   };
 }

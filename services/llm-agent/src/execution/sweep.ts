@@ -4,7 +4,9 @@ import { endLostExecution } from '../commands/end-lost-execution.ts';
 import { findLostExecutions } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { forgetNews } from '../db/update-repository.ts';
+import { rollUpUsage } from '../db/usage-repository.ts';
 import type { Meters } from '../metrics.ts';
+import type { Announcer } from './announcer.ts';
 
 export interface SweepOptions {
   readonly db: Database<Schema>;
@@ -13,15 +15,19 @@ export interface SweepOptions {
   readonly keepNewsMs: number;
   readonly meters: Meters;
   readonly log: Logger;
+  readonly announcer: Announcer;
   readonly now: () => Date;
 }
 
+/** In one transaction. */
+const rollUpLines = 5_000;
+
 /**
- * Ends executions whose process died and forgets old news. Every replica sweeps: the row's lock decides who ends what,
+ * Ends executions whose process died, adds up the ledger and forgets old news. Every replica sweeps: the row's lock decides who ends what,
  * so there is no leader whose death would have to be noticed.
  */
 export function createSweep(options: SweepOptions): { start(): void; stop(): Promise<void> } {
-  const { db, everyMs, keepNewsMs, meters, log } = options;
+  const { db, everyMs, keepNewsMs, meters, log, announcer } = options;
   let timer: NodeJS.Timeout | undefined;
   let sweeping: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -44,11 +50,16 @@ export function createSweep(options: SweepOptions): { start(): void; stop(): Pro
     const lost = await db.withoutTenant((tx) => findLostExecutions(tx, 100));
     for (const { id, tenantId } of lost) {
       const scope = { tenantId, actor: { type: 'system', id: 'llm-agent' } };
-      if (await db.inTenant(scope, (tx) => endLostExecution(options, tx, id))) {
+      const ended = await db.inTenant(scope, (tx) => endLostExecution(options, tx, id));
+      if (ended) {
+        await announcer.warn(scope, ended.due);
         meters.swept.inc();
         log.warn({ executionId: id }, 'an execution was lost with its process');
       }
     }
+    let rolledUp: number;
+    do rolledUp = await db.withoutTenant((tx) => rollUpUsage(tx, rollUpLines));
+    while (rolledUp === rollUpLines && !stopped);
     await db.withoutTenant((tx) => forgetNews(tx, { keepMs: keepNewsMs, limit: 5_000 }));
   }
 

@@ -18,6 +18,7 @@ const statusMessages: Record<ExecutionStatus, ExecutionStatusMessage> = {
   failed: ExecutionStatusMessage.FAILED,
   cancelled: ExecutionStatusMessage.CANCELLED,
   timeout: ExecutionStatusMessage.TIMEOUT,
+  budget_exceeded: ExecutionStatusMessage.BUDGET_EXCEEDED,
 };
 
 const attemptStatusMessages: Record<ProviderAttempt['status'], ProviderAttemptStatus> = {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ExecutionStatus } from '@flotilla/contracts/agent';
+import { BudgetLevel, BudgetPeriod, ExecutionStatus } from '@flotilla/contracts/agent';
 import { eventually, type IdentityServer, modelReplies, startTestIdentity } from '@flotilla/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { endOf, environment, type LlmAgent, startLlmAgent } from '../harness.ts';
@@ -57,6 +57,26 @@ test('an execution whose process is killed ends in a clear state, once, for ever
   expect(await again()).toMatchObject(lost);
   expect(await survivor.ledger(id)).toEqual(['4 EXECUTION_LOST']);
   expect(hits()).toBe(1);
+});
+
+test('what a killed process had reserved counts as spent, once, and the ledger says that it is an estimate', async () => {
+  const { TENANT } = BudgetLevel;
+  const wish = { level: TENANT, period: BudgetPeriod.TOTAL, limitTokens: 1_000_000n };
+  const { id: budgetId } = await survivor.budgets.createBudget(wish);
+  const spending = async () => (await survivor.budgets.listBudgetPeriods({ budgetId })).periods[0];
+  const { replica, id, again } = await beginElsewhere();
+  const before = await spending();
+  expect(before?.reservedTokens).toBeGreaterThan(0n);
+  replica.signal('SIGKILL');
+  const lost = await again();
+  expect(lost).toMatchObject({ id, errorReason: 'EXECUTION_LOST', totalTokens: Number(before?.reservedTokens) });
+  expect(await spending()).toMatchObject({
+    spentTokens: (before?.spentTokens ?? 0n) + (before?.reservedTokens ?? 0n),
+    reservedTokens: 0n,
+  });
+  const { attempts } = await survivor.executions.listProviderAttempts({ executionId: id });
+  expect(attempts).toMatchObject([{ usageEstimated: true, errorReason: 'EXECUTION_LOST' }]);
+  await survivor.budgets.deleteBudget({ id: budgetId });
 });
 
 test('a process that was frozen past its lease writes nothing any more', async () => {

@@ -57,7 +57,8 @@ function factsOf(execution: Execution): JsonObject {
   }
   if (execution.status !== ExecutionStatus.COMPLETED) {
     const reason = execution.errorReason === '' ? 'EXECUTION_FAILED' : execution.errorReason;
-    throw new AppError('failed_precondition', reason, execution.errorMessage || 'The agent did not answer.');
+    const code = execution.status === ExecutionStatus.BUDGET_EXCEEDED ? 'budget_exceeded' : 'failed_precondition';
+    throw new AppError(code, reason, execution.errorMessage || 'The agent did not answer.');
   }
   return {
     output: execution.output === undefined ? execution.response : (toJson(ValueSchema, execution.output) as JsonObject),

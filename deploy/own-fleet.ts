@@ -73,7 +73,8 @@ export async function startOwnFleet(options: OwnFleetOptions): Promise<OwnFleet>
     temporalAddress: at(portOffsets.temporal.grpc),
     trackerUrl: `http://${at(portOffsets.tracker.http)}`,
     databaseUrl(database) {
-      const name = database.endsWith('_db') ? database : `${databasePrefix(database)}_db`;
+      const isWhole = database === 'postgres' || database.endsWith('_db');
+      const name = isWhole ? database : `${databasePrefix(database)}_db`;
       return `postgres://postgres:${secrets.text('postgres')}@${at(portOffsets.postgres.sql)}/${name}`;
     },
     command,

@@ -36,6 +36,7 @@ export async function startBenchFleet(config: BenchConfig, say: (line: string) =
     await farSide.stop();
     throw problem;
   });
+  const watched = watchDatabases(fleet.databaseUrl);
   return {
     ...fleet,
     farSide: { modelUrl, targetUrl, pid: farSide.pid },
@@ -43,8 +44,9 @@ export async function startBenchFleet(config: BenchConfig, say: (line: string) =
       const processes = await fleet.processes();
       return Object.fromEntries(processes.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])));
     },
-    settled: () => settled(fleet.databaseUrl),
+    settled: () => settled(watched.count),
     async stop() {
+      await watched.close();
       await fleet.stop();
       await farSide.stop();
     },
@@ -52,29 +54,44 @@ export async function startBenchFleet(config: BenchConfig, say: (line: string) =
 }
 
 /** Outboxes are empty, and the number of audit events has stopped growing. */
-async function settled(databaseUrl: (database: string) => string): Promise<void> {
+async function settled(count: (database: string, table: string) => Promise<number>): Promise<void> {
   const databases = ['identity_db', 'llm_agent_db', 'workflow_db', 'validation_db', 'notification_db'];
   const deadline = Date.now() + settleTimeoutMs;
   const waiting = async () =>
-    (await Promise.all(databases.map((name) => count(databaseUrl(name), 'outbox')))).reduce(
-      (sum, rows) => sum + rows,
-      0,
-    );
+    (await Promise.all(databases.map((name) => count(name, 'outbox')))).reduce((sum, rows) => sum + rows, 0);
   while ((await waiting()) > 0 && Date.now() < deadline) await delay(100);
   for (let before = -1; Date.now() < deadline; await delay(300)) {
-    const now = await count(databaseUrl('audit_db'), 'inbox');
+    const now = await count('audit_db', 'inbox');
     if (now === before) return;
     before = now;
   }
 }
 
-async function count(url: string, table: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ count: string }>(`select count(*) from ${table}`);
-    return Number(rows[0]?.count);
-  } finally {
-    await client.end();
-  }
+/** One connection to each database for the whole benchmark: opening them costs the server more than what is measured. */
+function watchDatabases(databaseUrl: (database: string) => string) {
+  const clients = new Map<string, Promise<pg.Client>>();
+  const connect = async (database: string): Promise<pg.Client> => {
+    const connectionString = databaseUrl(database);
+    const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+    // Other benchmarks end the server under it: then the next question opens another.
+    client.on('error', () => clients.delete(database));
+    await client.connect();
+    return client;
+  };
+  return {
+    async count(database: string, table: string): Promise<number> {
+      const connecting = clients.get(database) ?? connect(database);
+      clients.set(database, connecting);
+      try {
+        const { rows } = await (await connecting).query<{ count: string }>(`select count(*) from ${table}`);
+        return Number(rows[0]?.count);
+      } catch (error) {
+        clients.delete(database);
+        throw error;
+      }
+    },
+    async close(): Promise<void> {
+      await Promise.allSettled([...clients.values()].map(async (connecting) => (await connecting).end()));
+    },
+  };
 }

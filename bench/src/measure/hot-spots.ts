@@ -74,7 +74,7 @@ function createPlaces(): (node: ProfileNode) => string {
     return maps.get(file);
   };
   return ({ callFrame: { functionName, url, lineNumber, columnNumber } }) => {
-    if (url === '') return functionName.startsWith('(') ? functionName : '(native)';
+    if (url === '') return functionName.startsWith('(') ? functionName : `native ${functionName}`;
     if (url.startsWith('node:')) return 'Node.js';
     const file = url.startsWith('file:') ? fileURLToPath(url) : url;
     const entry = mapOf(file)?.findEntry(lineNumber, columnNumber);

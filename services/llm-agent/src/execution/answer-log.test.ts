@@ -85,3 +85,17 @@ test('a flood is told in pieces of a size that everybody can hold, and no charac
   expect(Math.max(...texts.map(({ length }) => length))).toBeLessThanOrEqual(16_384);
   expect(texts.every((piece) => piece.isWellFormed())).toBe(true);
 });
+
+test('while nobody follows, more is gathered into one piece', async () => {
+  const { written, write } = recorder();
+  let isFollowed = false;
+  const gather = { ms: 60_000, characters: 10 };
+  const log = createAnswerLog({ cursor: 1, write, onLost: () => undefined, gather, isFollowed: () => isFollowed });
+  for (let words = 0; words < 9; words += 1) log.add('ten chars ');
+  expect(written).toEqual([]);
+  isFollowed = true;
+  log.add('!');
+  const { news } = await log.close();
+  expect(news).toEqual([]);
+  expect(written).toMatchObject([{ kind: 'text', text: `${'ten chars '.repeat(9)}!` }]);
+});

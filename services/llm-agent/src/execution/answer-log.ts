@@ -8,6 +8,8 @@ export interface AnswerLogOptions {
   readonly onLost: () => void;
   /** Text is gathered for this long, or until there is this much of it. */
   readonly gather: { readonly ms: number; readonly characters: number };
+  /** Whether somebody of this process follows. While nobody does, more is gathered: others look now and then only. */
+  readonly isFollowed?: () => boolean;
 }
 
 /** Tells followers what a model says, in pieces worth a transaction, without ever making the model wait. */
@@ -22,7 +24,10 @@ export interface AnswerLog {
 /** Everybody who passes news on holds whole pieces: a reader who takes nothing must not cost them a whole answer. */
 const largestPiece = 16_384;
 
-export function createAnswerLog({ cursor: written, write, onLost, gather }: AnswerLogOptions): AnswerLog {
+const unfollowedFactor = 10;
+
+export function createAnswerLog(options: AnswerLogOptions): AnswerLog {
+  const { cursor: written, write, onLost, gather, isFollowed = () => true } = options;
   let cursor = written;
   let buffer = '';
   /** Numbered, not yet known to be written: written again word for word, because the first try may have got through. */
@@ -41,8 +46,9 @@ export function createAnswerLog({ cursor: written, write, onLost, gather }: Answ
 
   function schedule(): void {
     if (closed || writing !== undefined || (buffer === '' && unwritten.length === 0)) return;
-    if (buffer.length >= gather.characters) flush();
-    else timer ??= setTimeout(flush, gather.ms);
+    const factor = isFollowed() ? 1 : unfollowedFactor;
+    if (buffer.length >= gather.characters * factor) flush();
+    else timer ??= setTimeout(flush, gather.ms * factor);
   }
 
   function flush(): void {

@@ -84,6 +84,7 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
   const answerLog = createAnswerLog({
     cursor: task.cursor,
     gather: options.gather,
+    isFollowed: () => runs.isFollowed(execution.id),
     onLost: () => runs.stop(execution.id, 'lost'),
     write: async (news, lastCursor) => {
       const progress = { executionId: execution.id, owner, news, lastCursor, attempts: attempt };

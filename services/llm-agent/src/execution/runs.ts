@@ -25,6 +25,8 @@ export interface Runs {
   ended(executionId: string): Promise<unknown> | undefined;
   /** Tells followers of this process that there is news. */
   changed(executionId: string): void;
+  /** Whether somebody of this process waits for news of it. */
+  isFollowed(executionId: string): boolean;
   /** Until there is news in this process, at most for this long: news of other processes is found by looking. */
   nextChange(executionId: string, withinMs: number, signal: AbortSignal): Promise<void>;
   readonly count: number;
@@ -106,6 +108,7 @@ export function createRuns({ db, lease, heartbeatMs, maxRuns, log }: RunsOptions
     stop,
     ended: (executionId) => runs.get(executionId)?.end,
     changed,
+    isFollowed: (executionId) => followers.has(executionId),
     nextChange(executionId, withinMs, signal) {
       return new Promise((resolve) => {
         const waiting = followers.get(executionId) ?? new Set();

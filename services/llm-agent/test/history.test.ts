@@ -25,6 +25,7 @@ test('the months of executions are dropped when they are old, with their ledger,
   expect(await maintain(1, '31 days')).toEqual([]);
   expect(await fleet.executions.getExecution({ id })).toMatchObject({ id });
   expect((await maintain(14, '400 days')).map(({ dropped }) => dropped)).toEqual([
+    expect.stringMatching(/^tool_calls_until_\d{6}$/),
     expect.stringMatching(/^provider_attempts_until_\d{6}$/),
     expect.stringMatching(/^executions_until_\d{6}$/),
   ]);

@@ -8,10 +8,12 @@ import { type LlmAgent, startLlmAgent } from './harness.ts';
 const asked: ToolRequest[] = [];
 let perform: (request: ToolRequest, signal: AbortSignal) => Promise<ToolResult>;
 const tools: ToolPort = {
-  declare: async (_scope, names) =>
-    names
+  declare: async (_scope, names) => {
+    if (names.includes('broken')) throw new Error('The port is down.');
+    return names
       .filter((name) => name !== 'nowhere')
-      .map((name) => ({ name, description: `Does ${name}.`, parameters: { type: 'object', required: ['a'] } })),
+      .map((name) => ({ name, description: `Does ${name}.`, parameters: { type: 'object', required: ['a'] } }));
+  },
   call: (request, signal) => {
     asked.push(request);
     return perform(request, signal);
@@ -100,6 +102,13 @@ test('a tool that fails, is not there, or cannot read what it is told, is told t
   expect(JSON.stringify(fleet.model.requests.at(-1)?.messages)).not.toContain('canary');
 });
 
+test('where the port cannot say what the tools are, nobody is asked', async () => {
+  const hits = fleet.model.requests.length;
+  const execution = await execute({ tools: ['broken'] });
+  expect(execution).toMatchObject({ status: ExecutionStatus.FAILED, errorReason: 'TOOLS_UNAVAILABLE', totalTokens: 0 });
+  expect([fleet.model.requests.length, await fleet.ledger(execution.id)]).toEqual([hits, ['3 TOOLS_UNAVAILABLE']]);
+});
+
 test('rounds have a limit, and so have calls at once', async () => {
   fleet.model.play([wants(['again', 'add', '{}'])]);
   const endless = await execute({ limits: { maxIterations: 3 } });
@@ -141,6 +150,22 @@ test('cancelling ends a call that is under way, which is in the journal', async 
   expect(await journal(execution.id)).toMatchObject([
     { status: ToolCallStatus.FAILED, errorReason: 'TOOL_INTERRUPTED' },
   ]);
+});
+
+test('a call whose process died is unknown: whether the tool did it is not known', async () => {
+  const gate = Promise.withResolvers<ToolResult>();
+  perform = () => gate.promise;
+  fleet.model.play([wants(['c', 'add', '{}']), text('Late.')]);
+  const running = execute();
+  await eventually(() => asked.length === 1);
+  const id = asked[0]?.executionId ?? '';
+  // As if another process had run it and died: nobody renews.
+  await fleet.database.query(`update executions set lease_owner = 'gone', lease_expires_at = now() where id = $1`, [
+    id,
+  ]);
+  expect(await running).toMatchObject({ status: ExecutionStatus.FAILED, errorReason: 'EXECUTION_LOST' });
+  gate.resolve({ ok: true, content: 'Late.' });
+  expect(await journal(id)).toMatchObject([{ status: ToolCallStatus.UNKNOWN, errorReason: 'EXECUTION_LOST' }]);
 });
 
 test('without a port a call is answered precisely, and goes on', async () => {

@@ -52,11 +52,39 @@ async function makeCall(
     return { ok: false, reason: 'TOOL_ARGUMENTS_INVALID', content: 'The arguments are not a JSON object.' };
   }
   try {
-    return await tools.call({ ...request, name: call.name, arguments: given }, signal);
+    return await unlessAborted(tools.call({ ...request, name: call.name, arguments: given }, signal), signal);
   } catch (error) {
     if (signal.aborted) return { ok: false, reason: 'TOOL_INTERRUPTED', content: 'The execution was stopped.' };
     log.warn({ err: error, tool: call.name, executionId: request.executionId }, 'a tool could not be called');
     return { ok: false, reason: 'TOOL_FAILED', content: 'The tool could not be called.' };
+  }
+}
+
+/** What the agent's tools are; undefined when the port cannot say, or the execution is stopped. */
+export async function declareTools(
+  tools: ToolPort,
+  { scope, content, execution }: Task,
+  { signal, log }: { signal: AbortSignal; log: Logger },
+): Promise<readonly ToolDeclaration[] | undefined> {
+  if (content.tools.length === 0) return [];
+  try {
+    return await unlessAborted(tools.declare(scope, content.tools), signal);
+  } catch (error) {
+    log.warn({ err: error, executionId: execution.id }, 'the tools of an agent are not known');
+    return undefined;
+  }
+}
+
+/** A port that does not listen to the signal keeps no execution waiting. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(new Error('The execution was stopped.'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    if (signal.aborted) abort();
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

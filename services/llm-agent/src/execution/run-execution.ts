@@ -3,6 +3,7 @@ import type { Task } from '../commands/start-execution.ts';
 import type { OpenedAttempt } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
 import { CallRefused } from '../domain/budget.ts';
+import type { Ending } from '../domain/execution.ts';
 import { nothing, reservationFor } from '../domain/reservation.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
 import { type Charge, chargeReserved, chargeUsed, type Settlement } from '../domain/settlement.ts';
@@ -12,7 +13,7 @@ import type { ModelCall } from '../providers/model-provider.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { ToolPort } from '../tools/tool-port.ts';
 import { askProvider, type Outcome } from './ask-provider.ts';
-import { callTools } from './call-tools.ts';
+import { callTools, declareTools } from './call-tools.ts';
 import { firstCall, repairCall, toolsCall } from './conversation.ts';
 import { judge, judgeRefusal, judgeStop, type Verdict } from './judge.ts';
 import { createRunJournal, type RunJournal, type RunJournalOptions } from './run-journal.ts';
@@ -82,7 +83,12 @@ async function attemptUntilDone(
 ): Promise<StoredExecution> {
   const { content, context, execution, deadlineAt, maxAttempts } = task;
   const tools = task.recorded?.tools ?? executing.tools;
-  const declared = content.tools.length === 0 ? [] : await tools.declare(task.scope, content.tools);
+  const declared = await declareTools(tools, task, { signal, log: executing.log });
+  if (declared === undefined) {
+    const neverAsked = { ...chargeUsed(await journal.opened(), noTokens), status: 'failed' } as const;
+    const ending = signal.aborted ? stopOf().ending : toolsUnknown;
+    return journal.end(ending, { ...neverAsked, errorReason: toolsUnknown.reason });
+  }
   const provider = task.recorded?.provider.name ?? executing.providers.labelOf(content.provider);
   let call = firstCall(content, declared, context, execution.prompt);
   let repaired = false;
@@ -178,6 +184,12 @@ function chargeOf(outcome: Outcome, opened: OpenedAttempt): Charge {
       return outcome.asked ? chargeReserved(opened) : chargeUsed(opened, noTokens);
   }
 }
+
+const toolsUnknown = {
+  status: 'failed',
+  reason: 'TOOLS_UNAVAILABLE',
+  message: "The agent's tools could not be looked up.",
+} as const satisfies Ending;
 
 function settlementOf(
   { meters }: Executing,

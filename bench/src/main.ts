@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { agentExecution } from './agent-execution/benchmark.ts';
 import type { Benchmark, Report, Surroundings } from './benchmark.ts';
 import { readBenchConfig } from './config.ts';
+import { fastLane } from './fast-lane/benchmark.ts';
 import { type BenchFleet, startBenchFleet } from './fleet/bench-fleet.ts';
 import { idle } from './idle.ts';
 import { outbox } from './outbox/benchmark.ts';
@@ -11,7 +12,7 @@ import { start } from './start.ts';
 import { workflowRuns } from './workflow-runs/benchmark.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
-const benchmarks: readonly Benchmark[] = [outbox, idle, agentExecution, workflowRuns, start];
+const benchmarks: readonly Benchmark[] = [outbox, fastLane, idle, agentExecution, workflowRuns, start];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -16,14 +16,20 @@ const secondsEach = 6;
 const warmUpSeconds = 3;
 const concurrency = 8;
 const taskQueue = 'bench';
-const sides = { flotilla: 'flotilla', three: 'bare, three local activities', empty: 'bare, empty' } as const;
+const sides = {
+  lane: 'flotilla, fast lane',
+  flotilla: 'flotilla at Temporal',
+  three: 'bare, three local activities',
+  empty: 'bare, empty',
+} as const;
 
 export const workflowRuns: Benchmark = {
   name: 'workflow-runs',
   about: 'a run of three steps from start to end, beside Temporal workflows written by hand on the same server',
   async run(surroundings) {
     const fleet = await surroundings.fleet();
-    const workflowId = await haveWorkflow(fleet);
+    const inLane = await haveWorkflow(fleet);
+    const atTemporal = await haveWorkflow(fleet, 'temporal');
     const callers = openCallers(fleet.url, concurrency, { authorization: `Bearer ${fleet.apiKey}` });
     const worker: Child<WorkerCalls> = startChild(
       new URL('bare-worker.ts', import.meta.url),
@@ -45,7 +51,10 @@ export const workflowRuns: Benchmark = {
       };
       const measure = measuring(surroundings, pids, () => fleet.settled());
       const found = await alternate<Measured>(rounds, {
-        [sides.flotilla]: measure(sides.flotilla, (caller) => runToEnd(callers, caller, { workflowId, url })),
+        [sides.lane]: measure(sides.lane, (caller) => runToEnd(callers, caller, { workflowId: inLane, url })),
+        [sides.flotilla]: measure(sides.flotilla, (caller) =>
+          runToEnd(callers, caller, { workflowId: atTemporal, url }),
+        ),
         [sides.three]: measure(sides.three, bare('threeStepRun', [url])),
         [sides.empty]: measure(sides.empty, bare('emptyRun', [])),
       });
@@ -97,17 +106,19 @@ function report(found: Readonly<Record<string, Measured[]>>): Report {
       measured.reduce((sum, { load }) => sum + load.failures, 0),
     ];
   });
-  const compared = [sides.three, sides.empty].map((other) => [
-    other,
-    shownSpread(ratios(found, [sides.flotilla, other], ({ load }) => load.perSecond)),
-    shownSpread(ratios(found, [sides.flotilla, other], ({ load }) => load.p50Ms)),
-  ]);
+  const compared = [sides.flotilla, sides.lane].flatMap((own) =>
+    [sides.three, sides.empty].map((other) => [
+      `${own} over ${other}`,
+      shownSpread(ratios(found, [own, other], ({ load }) => load.perSecond)),
+      shownSpread(ratios(found, [own, other], ({ load }) => load.p50Ms)),
+    ]),
+  );
   const failure = Object.values(found)
     .flat()
     .find(({ load }) => load.failure)?.load.failure;
   return {
     tables: [
-      { title: `flotilla over (${concurrency} callers)`, columns: ['', 'rate', 'time to finish'], rows: compared },
+      { title: `ratios (${concurrency} callers)`, columns: ['', 'rate', 'time to finish'], rows: compared },
       { title: 'median of the rounds (least to most)', columns: ['', 'runs/s', 'p50 ms', 'p99 ms', 'failures'], rows },
       cpuTable('processor ms per run', [found]),
     ],

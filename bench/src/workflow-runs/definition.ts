@@ -2,8 +2,6 @@ import { type Json, request } from '../fleet/rest.ts';
 
 type Gateway = Parameters<typeof request>[0];
 
-const slug = 'bench-three-steps';
-
 const call = (path: string) => ({
   method: 'POST',
   url: `\${input.url}/${path}`,
@@ -11,7 +9,8 @@ const call = (path: string) => ({
   undo: { method: 'POST', url: '${input.url}/undo', body: { key: '${effect.key}' } },
 });
 
-const definition = {
+/** Two requests to a server outside, and a decision between them. */
+export const threeSteps = {
   input: { schema: { type: 'object', required: ['url'], properties: { url: { type: 'string' } } } },
   steps: [
     { id: 'open', kind: 'http', ...call('open'), next: 'route' },
@@ -26,8 +25,10 @@ const definition = {
   output: { id: '${steps.open.output.body.id}' },
 };
 
-/** The id of the active workflow: two requests to a server outside, and a decision between them. */
-export async function haveWorkflow(gateway: Gateway): Promise<string> {
+/** The id of the active workflow; of one whose runs Temporal drives from their start, or whoever is fit. */
+export async function haveWorkflow(gateway: Gateway, driver?: 'temporal'): Promise<string> {
+  const slug = driver === undefined ? 'bench-three-steps' : `bench-three-steps-${driver}`;
+  const definition = { ...threeSteps, ...(driver && { driver }) };
   const known = (await request(gateway, 'GET', `/v1/workflows?slug=${slug}`)) as { workflows?: Json[] };
   const found = known.workflows?.[0];
   if (found !== undefined && found['status'] === 'WORKFLOW_STATUS_ACTIVE') return String(found['id']);

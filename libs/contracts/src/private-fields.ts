@@ -1,4 +1,4 @@
-import { clone, type DescMessage, getOption, type MessageShape } from '@bufbuild/protobuf';
+import { clone, type DescField, type DescMessage, getOption, type MessageShape } from '@bufbuild/protobuf';
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { personal, secret } from './gen/flotilla/options/v1/options_pb.ts';
 
@@ -12,9 +12,20 @@ export function withoutPrivateFields<Desc extends DescMessage>(
   return copy;
 }
 
+/** By field: options are read from the descriptor's bytes each time, which costs more than all the rest. */
+const privateFields = new WeakMap<DescField, boolean>();
+
+function isPrivate(field: DescField): boolean {
+  const known = privateFields.get(field);
+  if (known !== undefined) return known;
+  const found = getOption(field, secret) || getOption(field, personal);
+  privateFields.set(field, found);
+  return found;
+}
+
 function strip(message: ReflectMessage): void {
   for (const field of message.fields) {
-    if (getOption(field, secret) || getOption(field, personal)) {
+    if (isPrivate(field)) {
       message.clear(field);
       continue;
     }

@@ -18,6 +18,8 @@ export interface ServiceTokens {
   own(tenantId?: string): Promise<string>;
   /** The principal of whoever gave the grant, as they are now. */
   forGrant(grantId: string): Promise<string>;
+  /** A token that was just used to give the grant says who they are as well: no exchange for a short while. */
+  learnGrant(grantId: string, token: string, expiresAt: Date): void;
   /** The keys to check principals with, as a JSON Web Key Set. */
   signingKeys(): Promise<string>;
   close(): void;
@@ -30,6 +32,8 @@ interface Kept {
 
 const marginMs = 10_000;
 const kept = 10_000;
+/** Not longer than an exchanged one is kept: a revoked grant has to be noticed. */
+const learntMs = 30_000;
 
 /** Creates the token source of a service. */
 export function createServiceTokens(options: ServiceTokensOptions): ServiceTokens {
@@ -71,6 +75,11 @@ export function createServiceTokens(options: ServiceTokensOptions): ServiceToken
       keep(`grant ${grantId}`, () =>
         client.exchangeToken({ credential: { case: 'grant', value: { grantId, service: { name, secret } } } }),
       ),
+    learnGrant(grantId, token, expiresAt) {
+      const usableUntil = Math.min(Date.now() + learntMs, expiresAt.getTime() - marginMs);
+      tokens.set(`grant ${grantId}`, { usableUntil, token: Promise.resolve(token) });
+      if (tokens.size > kept) tokens.delete(tokens.keys().next().value ?? '');
+    },
     signingKeys: async () => (await client.getSigningKeys({})).jwksJson,
     close: () => client.close(),
   };

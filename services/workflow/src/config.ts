@@ -114,7 +114,7 @@ export const readConfig = (read: EnvironmentReader): Config => ({
     longestStayMs: read.integer('WORKFLOW_LANE_LONGEST_STAY_MS', {
       description:
         'A run that has been driven by its process for longer is given to Temporal after the step under way.',
-      default: 5_000,
+      default: 30_000,
       min: 1,
     }),
     longestPauseMs: read.integer('WORKFLOW_LANE_LONGEST_PAUSE_MS', {

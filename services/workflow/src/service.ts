@@ -37,6 +37,7 @@ import { createMeters } from './metrics.ts';
 import { createWakeups } from './queries/wakeups.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
+import { emptyQueue } from './sweep/empty-queue.ts';
 import { takeOverExpired } from './sweep/expire-leases.ts';
 import { revokeEndedGrants } from './sweep/revoke-ended-grants.ts';
 import { startUndriven } from './sweep/start-undriven.ts';
@@ -111,6 +112,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     duties: [
       startUndriven({ db, drivers, olderThanMs: config.sweepEveryMs }),
       wakeUnwoken({ db, drivers, olderThanMs: config.sweepEveryMs }),
+      ...(config.lane.runs === 0 ? [emptyQueue({ db })] : []),
       takeOverExpired({ db, drivers, meters, log }),
       takeOverLost({ db, temporal, drivers, meters, log, silentForMs: config.driverSilentForMs }),
       revokeEndedGrants({ db, grants }),
@@ -168,11 +170,13 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     wakeups,
     grants,
     ownToken,
+    learnGrant: tokens.learnGrant,
   };
+  const { learnGrant } = tokens;
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {
-    ...{ db, now, newId, grants, ownToken, minIntervalSeconds },
+    ...{ db, now, newId, grants, ownToken, learnGrant, minIntervalSeconds },
     changed: scheduleSync.wake,
     fired: launcher.wake,
   };

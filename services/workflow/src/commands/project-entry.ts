@@ -1,13 +1,15 @@
+import type { DescMessage } from '@bufbuild/protobuf';
 import {
   CompensationFinishedSchema,
   CompensationStatus,
   InstanceCancelledSchema,
   InstanceCompletedSchema,
   InstanceFailedSchema,
+  InstanceStartedSchema,
   StepFinishedSchema,
   TaskStatus,
 } from '@flotilla/contracts/workflow';
-import { appendEvent } from '@flotilla/events';
+import type { NewEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import { insertCompensation, setCompensation } from '../db/compensation-repository.ts';
 import type { Schema } from '../db/schema.ts';
@@ -20,8 +22,15 @@ import { toInstanceSummary } from '../messages/instance-message.ts';
 import type { Performers } from '../steps/performer.ts';
 import type { Run } from './run.ts';
 
+/** Where the projection of an entry goes. */
+export interface Projection {
+  readonly tx: Tx<Schema>;
+  readonly performers: Performers;
+  readonly announce: <Desc extends DescMessage>(event: NewEvent<Desc>) => void;
+}
+
 /** What an entry means for the tables that people read and for the topics that others follow. The run is as it is after the entry. */
-export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, performers: Performers): Promise<void> {
+export async function projectEntry({ tx, performers, announce }: Projection, run: Run, entry: Recorded): Promise<void> {
   const instanceId = run.instance.id;
   const id = instanceId;
   switch (entry.kind) {
@@ -65,7 +74,7 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
         status: failed ? TaskStatus.FAILED : TaskStatus.COMPLETED,
         errorReason: failed ? entry.reason : '',
       };
-      return appendEvent(tx, { schema: StepFinishedSchema, id, message });
+      return announce({ schema: StepFinishedSchema, id, message });
     }
     case 'rollback_started':
       for (const place of run.state.rollbacks.get(visitKey(entry)) ?? []) registerUndo(tx, run, place);
@@ -97,28 +106,33 @@ export async function projectEntry(tx: Tx<Schema>, run: Run, entry: Recorded, pe
         status: failed ? CompensationStatus.FAILED : CompensationStatus.COMPLETED,
         errorReason: failed ? entry.reason : '',
       };
-      return appendEvent(tx, { schema: CompensationFinishedSchema, id, message });
+      return announce({ schema: CompensationFinishedSchema, id, message });
     }
     case 'instance_completed':
-      return appendEvent(tx, {
+      return announce({
         schema: InstanceCompletedSchema,
         id,
         message: { instance: toInstanceSummary(run.instance) },
       });
     case 'instance_failed':
     case 'instance_timed_out':
-      return appendEvent(tx, {
+      return announce({
         schema: InstanceFailedSchema,
         id,
         message: { instance: toInstanceSummary(run.instance) },
       });
     case 'instance_cancelled':
-      return appendEvent(tx, {
+      return announce({
         schema: InstanceCancelledSchema,
         id,
         message: { instance: toInstanceSummary(run.instance) },
       });
     case 'instance_started':
+      return announce({
+        schema: InstanceStartedSchema,
+        id,
+        message: { instance: toInstanceSummary(run.instance) },
+      });
     case 'cancel_requested':
     case 'step_caught':
     case 'frame_completed':

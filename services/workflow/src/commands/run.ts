@@ -1,4 +1,6 @@
+import type { DescMessage } from '@bufbuild/protobuf';
 import { AppError } from '@flotilla/errors';
+import { appendEvents, type NewEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import { type Instance, lockInstance, saveView } from '../db/instance-repository.ts';
 import { appendJournal, readJournal } from '../db/journal-repository.ts';
@@ -8,7 +10,7 @@ import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
 import { applyEntry, type RunState } from '../domain/run-state.ts';
 import type { Moving } from './advance.ts';
-import { projectEntry } from './project-entry.ts';
+import { type Projection, projectEntry } from './project-entry.ts';
 
 /**
  * A run as whoever moves it knows it: its row is locked, so that nobody else writes its journal until the transaction ends, or
@@ -71,9 +73,11 @@ export async function record(
     state,
     instance: { ...instance, ...view, revision: instance.revision + 1 },
   };
-  const announcing = tx.causedBy(instance.causationDepth);
+  const events: NewEvent<DescMessage>[] = [];
+  const announce: Projection['announce'] = (event) => void events.push(event as NewEvent<DescMessage>);
   for (const { entry, state: then } of written)
-    await projectEntry(announcing, { ...after, state: then }, entry, performers);
+    await projectEntry({ tx, performers, announce }, { ...after, state: then }, entry);
+  appendEvents(tx.causedBy(instance.causationDepth), instance.id, events);
   return after;
 }
 

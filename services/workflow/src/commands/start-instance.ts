@@ -1,16 +1,15 @@
-import { InstanceStartedSchema } from '@flotilla/contracts/workflow';
 import { AppError } from '@flotilla/errors';
-import { appendEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
-import { findInstance, insertInstance } from '../db/instance-repository.ts';
+import { insertInstance } from '../db/instance-repository.ts';
 import { asStored } from '../db/json-column.ts';
 import type { Schema } from '../db/schema.ts';
 import { shareWorkflow } from '../db/workflow-repository.ts';
+import type { Action } from '../domain/action.ts';
+import { viewOf } from '../domain/instance.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { emptyState } from '../domain/run-state.ts';
 import { versionToStart } from '../domain/workflow.ts';
-import { toInstanceSummary } from '../messages/instance-message.ts';
-import type { Moving } from './advance.ts';
+import { type Moving, moveOn } from './advance.ts';
 import { type Run, record } from './run.ts';
 
 /** What a run is started with. */
@@ -26,8 +25,15 @@ export interface StartWish {
   readonly driver?: { readonly name: 'queued' } | { readonly name: 'lane'; readonly leaseMs: number };
 }
 
+/** What its row begins with. */
+const newborn = { driverEpoch: 1, journalLength: 0, wakeWanted: false, revision: 1 };
+
 /** Accepts a run: its row and the first entry of its journal. Who drives it is started after the commit. */
-export async function startInstance(moving: Moving, tx: Tx<Schema>, wish: StartWish): Promise<Run> {
+export async function startInstance(
+  moving: Moving,
+  tx: Tx<Schema>,
+  wish: StartWish,
+): Promise<{ readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean }> {
   const workflow = await shareWorkflow(tx, wish.workflowId);
   if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
   const version = versionToStart(workflow);
@@ -50,17 +56,12 @@ export async function startInstance(moving: Moving, tx: Tx<Schema>, wish: StartW
     createdAt: at,
     driver: driver?.name ?? ('temporal' as const),
   };
-  await insertInstance(tx, tx.scope.tenantId, accepted, driver?.name === 'lane' ? driver.leaseMs : 0);
-  const instance = await findInstance(tx, id);
-  if (instance === undefined) throw new AppError('internal', 'INSTANCE_LOST', 'Something went wrong on our side.');
-  const run = { instance, definition, state: emptyState };
-  const started = await record(moving, tx, run, instance.driverEpoch, [
-    { kind: 'instance_started', input, occurredAt: at.toISOString() },
-  ]);
-  await appendEvent(tx, {
-    schema: InstanceStartedSchema,
-    id,
-    message: { instance: toInstanceSummary(started.instance) },
-  });
-  return started;
+  insertInstance(tx, tx.scope.tenantId, accepted, driver?.name === 'lane' ? driver.leaseMs : 0);
+  const instance = { ...accepted, ...newborn, ...viewOf(emptyState), causationDepth: tx.scope.causationDepth ?? 0 };
+  const before: Run = { instance, definition, state: emptyState };
+  const entry = { kind: 'instance_started', input } as const;
+  // A lane begins at once; another driver asks what is first.
+  if (driver?.name === 'lane') return moveOn(moving, tx, before, instance.driverEpoch, entry);
+  const run = await record(moving, tx, before, instance.driverEpoch, [{ ...entry, occurredAt: at.toISOString() }]);
+  return { run, actions: [], more: false };
 }

@@ -77,33 +77,30 @@ export type NewInstance = Pick<
 >;
 
 /** @param leaseMs for how long the lane has the run for itself that it begins in */
-export async function insertInstance(
-  tx: Tx<Schema>,
-  tenantId: string,
-  instance: NewInstance,
-  leaseMs: number,
-): Promise<void> {
-  await tx
-    .insertInto('workflow_instances')
-    .values({
-      id: instance.id,
-      tenant_id: tenantId,
-      workflow_id: instance.workflowId,
-      workflow_version: instance.workflowVersion,
-      workflow_slug: instance.workflowSlug,
-      input: toColumn(instance.input),
-      steps_total: instance.stepsTotal,
-      tags: [...instance.tags],
-      traceparent: instance.traceparent,
-      grant_id: instance.grantId,
-      causation_depth: tx.scope.causationDepth ?? 0,
-      created_by: instance.createdBy,
-      created_at: instance.createdAt,
-      driver: instance.driver,
-      lease_until:
-        instance.driver === 'lane' ? sql<Date>`now() + make_interval(secs => ${leaseMs / 1000}::float8)` : null,
-    })
-    .execute();
+export function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewInstance, leaseMs: number): void {
+  tx.send(
+    tx
+      .insertInto('workflow_instances')
+      .values({
+        id: instance.id,
+        tenant_id: tenantId,
+        workflow_id: instance.workflowId,
+        workflow_version: instance.workflowVersion,
+        workflow_slug: instance.workflowSlug,
+        input: toColumn(instance.input),
+        steps_total: instance.stepsTotal,
+        tags: [...instance.tags],
+        traceparent: instance.traceparent,
+        grant_id: instance.grantId,
+        causation_depth: tx.scope.causationDepth ?? 0,
+        created_by: instance.createdBy,
+        created_at: instance.createdAt,
+        driver: instance.driver,
+        lease_until:
+          instance.driver === 'lane' ? sql<Date>`now() + make_interval(secs => ${leaseMs / 1000}::float8)` : null,
+      })
+      .compile(),
+  );
 }
 
 export async function findInstance(tx: ReadTx<Schema>, id: string): Promise<Instance | undefined> {
@@ -185,7 +182,10 @@ export async function saveView(
       started_at: view.startedAt ?? null,
       completed_at: view.completedAt ?? null,
       settled_at: view.settled ? sql<Date>`coalesce(settled_at, now())` : null,
-      ...(view.settled && { lease_until: null }),
+      ...(view.settled && {
+        lease_until: null,
+        driver: sql<'lane' | 'temporal'>`case driver when 'queued' then 'temporal' else driver end`,
+      }),
       journal_length: view.journalLength,
       revision: sql<number>`revision + 1`,
     })

@@ -2,6 +2,7 @@ import type { GrantService } from '@flotilla/contracts/identity';
 import { AppError, retryable } from '@flotilla/errors';
 import type { Call, GrpcClient } from '@flotilla/grpc';
 import { type Database, scopeOf } from '@flotilla/postgres';
+import type { ServiceTokens } from '@flotilla/service';
 import { insertEndedGrant } from '../db/grant-repository.ts';
 import type { Schema } from '../db/schema.ts';
 
@@ -10,11 +11,12 @@ export interface Granting {
   readonly db: Database<Schema>;
   readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
   readonly ownToken: (tenantId: string) => Promise<string>;
+  readonly learnGrant: ServiceTokens['learnGrant'];
 }
 
 /** Stores a permission to act for the caller and makes what acts by it. `uses` tells whether what was made came to use it. */
 export async function withGrant<T>(
-  { db, grants, ownToken }: Granting,
+  { db, grants, ownToken, learnGrant }: Granting,
   call: Call,
   purpose: string,
   make: (grantId: string) => Promise<T>,
@@ -22,6 +24,7 @@ export async function withGrant<T>(
 ): Promise<T> {
   const token = await ownToken(call.principal.tenantId);
   const { grantId } = await grants.createGrant({ subjectToken: call.token, purpose }, { token });
+  learnGrant(grantId, call.token, call.principal.expiresAt);
   const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
   const made = await make(grantId).catch(async (error: unknown) => {
     // After any other error it may have been made all the same.

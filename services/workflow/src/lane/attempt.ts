@@ -12,7 +12,11 @@ import { effectKey } from '../domain/scope.ts';
 import type { HeldRun, TriedStep } from './held-run.ts';
 
 /** How a step went in a lane: it has its outcome, or somebody else has to go on with it. */
-export type Attempted = { readonly outcome: StepOutcome } | { readonly tried: TriedStep } | { readonly stopped: true };
+export type Attempted =
+  | { readonly outcome: StepOutcome }
+  | { readonly tried: TriedStep }
+  | { readonly stopped: true }
+  | { readonly broken: unknown };
 
 /**
  * Makes attempts at a step until it has an outcome, or would have to wait longer than a lane waits. That an attempt begins is

@@ -37,11 +37,14 @@ export function driveRun(road: Road, held: HeldRun): Driving {
     const stop = new AbortController();
     const key = visitKey(action);
     doing.set(key, stop);
-    void road.attempt(held, action, stop.signal).then((attempted) => {
-      doing.delete(key);
-      ended.push(attempted);
-      ring();
-    });
+    void road
+      .attempt(held, action, stop.signal)
+      .catch((error: unknown): Attempted => ({ broken: error }))
+      .then((attempted) => {
+        doing.delete(key);
+        ended.push(attempted);
+        ring();
+      });
   }
 
   async function drive(): Promise<Departure> {
@@ -76,6 +79,7 @@ export function driveRun(road: Road, held: HeldRun): Driving {
       if ((await road.moves.lookAgain(held)) === 'lost') return 'lost';
     }
     for (let next = ended.shift(); next !== undefined; next = ended.shift()) {
+      if ('broken' in next) throw next.broken;
       if ('tried' in next) tried.push(next.tried);
       if ('outcome' in next && (await road.moves.settle(held, next.outcome)) === 'lost') return 'lost';
     }

@@ -70,8 +70,9 @@ export function createLane(
   const { leaseMs, longestStayMs, longestPauseMs, weightOf } = limits;
   const places = createPlaces({ runs: limits.runs, weightOf });
   const steps = createFairQueue({ places: limits.concurrentSteps, weightOf });
+  const writes = createFairQueue({ places: limits.concurrentMoves, weightOf });
   const moves = createMoves(performing, {
-    queue: createFairQueue({ places: limits.concurrentMoves, weightOf }),
+    queue: writes,
     log,
     moved: needs.moved,
   });
@@ -155,16 +156,20 @@ export function createLane(
 
   return {
     places,
-    takes: ({ driver, steps: all, start }) =>
-      limits.runs > 0 && driver !== 'temporal' && all.get(start)?.takesLong !== true,
+    takes({ driver, steps: all, start }) {
+      const first = all.get(start);
+      return limits.runs > 0 && driver !== 'temporal' && first?.takesLong !== true && first?.suspend === undefined;
+    },
     reserve: (tenantId) => (closing ? undefined : places.reserve(tenantId)),
     drive,
     driveAdmitted(place, reference) {
       const { tenantId, instanceId, epoch } = reference;
       track(
-        db
-          .inTenant(driverScope(tenantId), async (tx) =>
-            moveOn(performing, tx, await lockRun(performing, tx, instanceId), epoch),
+        writes
+          .run(tenantId, () =>
+            db.inTenant(driverScope(tenantId), async (tx) =>
+              moveOn(performing, tx, await lockRun(performing, tx, instanceId), epoch),
+            ),
           )
           .then((moved) => drive(place, { ...reference, ...moved }))
           .catch((error: unknown) => {

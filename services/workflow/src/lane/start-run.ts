@@ -1,5 +1,5 @@
 import type { Tx } from '@flotilla/postgres';
-import { type Moving, moveOn } from '../commands/advance.ts';
+import type { Moving } from '../commands/advance.ts';
 import type { Drivers } from '../commands/drivers.ts';
 import type { Run } from '../commands/run.ts';
 import { type StartWish, startInstance } from '../commands/start-instance.ts';
@@ -35,17 +35,10 @@ export function startFor(starting: Starting, tenantId: string, definition: Defin
   let begun: { readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean } | undefined;
 
   async function accept(tx: Tx<Schema>, wish: StartWish): Promise<Instance> {
-    if (place === undefined) {
-      const run = await startInstance(
-        starting,
-        tx,
-        lane.takes(definition) ? { ...wish, driver: { name: 'queued' } } : wish,
-      );
-      begun = { run, actions: [], more: false };
-      return run.instance;
-    }
-    const run = await startInstance(starting, tx, { ...wish, driver: { name: 'lane', leaseMs } });
-    begun = await moveOn(starting, tx, run, run.instance.driverEpoch);
+    const queues = place === undefined && lane.takes(definition);
+    const driver =
+      place === undefined ? (queues ? { name: 'queued' as const } : undefined) : { name: 'lane' as const, leaseMs };
+    begun = await startInstance(starting, tx, { ...wish, ...(driver && { driver }) });
     return begun.run.instance;
   }
 

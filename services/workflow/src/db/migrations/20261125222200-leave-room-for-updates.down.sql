@@ -1,0 +1,2 @@
+alter table tasks reset (fillfactor);
+alter table workflow_instances reset (fillfactor);

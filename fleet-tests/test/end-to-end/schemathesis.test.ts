@@ -2,6 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { services } from '@flotilla/contracts';
+import { http } from '@flotilla/contracts/http';
 import { installed, spawnSandboxed } from '@flotilla/deploy';
 import { modelReplies, type ScriptedModel } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -44,7 +47,11 @@ test('the same of what changes users', async () => {
 });
 
 /** They stay open, and have tests of their own. */
-const streams = 3;
+const streams = services.flatMap(({ methods }) => methods).filter(isStreamOverRest).length;
+
+function isStreamOverRest(method: DescMethod): boolean {
+  return method.methodKind === 'server_streaming' && getOption(method, http).pattern.case !== undefined;
+}
 
 /** Runs it for so many seconds at most, in a tenant of its own that has one of everything. */
 async function schemathesis(seconds: number, ...filters: readonly string[]): Promise<Report> {

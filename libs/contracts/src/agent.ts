@@ -10,3 +10,4 @@ export * from './gen/flotilla/agent/v1/provider_events_pb.ts';
 export * from './gen/flotilla/agent/v1/providers_pb.ts';
 export * from './gen/flotilla/agent/v1/replays_pb.ts';
 export * from './gen/flotilla/agent/v1/tool_calls_pb.ts';
+export * from './gen/flotilla/agent/v1/usage_pb.ts';

@@ -18,6 +18,7 @@ import { file_flotilla_agent_v1_provider_events } from './gen/flotilla/agent/v1/
 import { file_flotilla_agent_v1_providers } from './gen/flotilla/agent/v1/providers_pb.ts';
 import { file_flotilla_agent_v1_replays } from './gen/flotilla/agent/v1/replays_pb.ts';
 import { file_flotilla_agent_v1_tool_calls } from './gen/flotilla/agent/v1/tool_calls_pb.ts';
+import { file_flotilla_agent_v1_usage } from './gen/flotilla/agent/v1/usage_pb.ts';
 import { file_flotilla_audit_v1_audit } from './gen/flotilla/audit/v1/audit_pb.ts';
 import { file_flotilla_events_v1_changes } from './gen/flotilla/events/v1/changes_pb.ts';
 import { file_flotilla_identity_v1_actions } from './gen/flotilla/identity/v1/actions_pb.ts';
@@ -57,6 +58,7 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_agent_v1_providers,
   file_flotilla_agent_v1_replays,
   file_flotilla_agent_v1_tool_calls,
+  file_flotilla_agent_v1_usage,
   file_flotilla_audit_v1_audit,
   file_flotilla_events_v1_changes,
   file_flotilla_identity_v1_actions,

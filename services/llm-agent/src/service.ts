@@ -10,6 +10,7 @@ import {
   ProviderService,
   ReplayService,
   ToolCallService,
+  UsageService,
 } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { isAllowedByName, mayCall } from '@flotilla/outbound';
@@ -35,6 +36,7 @@ import { prices } from './grpc/prices.ts';
 import { ownProviders, providers as providersOf } from './grpc/providers.ts';
 import { replays } from './grpc/replays.ts';
 import { toolCalls } from './grpc/tool-calls.ts';
+import { usage } from './grpc/usage.ts';
 import { createMeters } from './metrics.ts';
 import { createOutboundFetch } from './providers/outbound-fetch.ts';
 import { createProviders, operatorNames } from './providers/providers.ts';
@@ -146,6 +148,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
       implement(ConversationService, conversations(db, { now, newId }, conversing)),
       implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),
       implement(OwnProviderService, ownProviders(db, providerKeeping)),
+      implement(UsageService, usage(db, keeping)),
     ],
     components,
   });

@@ -13,6 +13,7 @@ import {
   ProviderService,
   ReplayService,
   ToolCallService,
+  UsageService,
 } from '@flotilla/contracts/agent';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { createLogger, type Logger } from '@flotilla/observability';
@@ -46,6 +47,7 @@ export interface Clients {
   readonly conversations: GrpcClient<typeof ConversationService>;
   readonly providers: GrpcClient<typeof ProviderService>;
   readonly ownProviders: GrpcClient<typeof OwnProviderService>;
+  readonly usage: GrpcClient<typeof UsageService>;
 }
 
 /** What the service stands on. */
@@ -149,6 +151,7 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
     const conversations = createGrpcClient(ConversationService, options);
     const providers = createGrpcClient(ProviderService, options);
     const ownProviders = createGrpcClient(OwnProviderService, options);
+    const usage = createGrpcClient(UsageService, options);
     return {
       agents,
       versions,
@@ -157,6 +160,7 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
       replays,
       toolCalls,
       budgets,
+      usage,
       conversations,
       providers,
       ownProviders,
@@ -166,6 +170,7 @@ export async function startLlmAgent(env: Record<string, string> = {}, tools?: To
           versions,
           executions,
           prices,
+          usage,
           budgets,
           replays,
           toolCalls,

@@ -1,10 +1,10 @@
-import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
+import { type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import { CallRefused, type Refusal } from '../domain/budget.ts';
 import type { ProviderAttempt } from '../domain/execution.ts';
 import { isFreeUnlessPriced, type Price } from '../domain/price.ts';
 import type { Reservation } from '../domain/reservation.ts';
 import type { Settlement } from '../domain/settlement.ts';
-import { toDecimal } from './execution-repository.ts';
+import { firstIdAt, toDecimal } from './execution-repository.ts';
 import type { Schema } from './schema.ts';
 
 /** A call that is about to be made, and the most that it may use. */
@@ -82,37 +82,69 @@ export function settleAttempt(
   return due;
 }
 
+const columns = [
+  'id',
+  'execution_id',
+  'attempt',
+  'agent_id',
+  'user_id',
+  'provider',
+  'model',
+  'status',
+  'prompt_tokens',
+  'cached_prompt_tokens',
+  'completion_tokens',
+  'usage_estimated',
+  'reserved_prompt_tokens',
+  'reserved_completion_tokens',
+  'input_usd_micros',
+  'cached_input_usd_micros',
+  'output_usd_micros',
+  'cost_usd',
+  'error_reason',
+  'started_at',
+  'completed_at',
+] as const;
+
 /** In order. */
 export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Promise<ProviderAttempt[]> {
   const rows = await tx
     .selectFrom('provider_attempts')
-    .select([
-      'id',
-      'execution_id',
-      'attempt',
-      'agent_id',
-      'user_id',
-      'provider',
-      'model',
-      'status',
-      'prompt_tokens',
-      'cached_prompt_tokens',
-      'completion_tokens',
-      'usage_estimated',
-      'reserved_prompt_tokens',
-      'reserved_completion_tokens',
-      'input_usd_micros',
-      'cached_input_usd_micros',
-      'output_usd_micros',
-      'cost_usd',
-      'error_reason',
-      'started_at',
-      'completed_at',
-    ])
+    .select(columns)
     .where('execution_id', '=', executionId)
     .orderBy('attempt')
     .execute();
-  return rows.map((row) => ({
+  return rows.map(toAttempt);
+}
+
+/** Longer than an execution may take. */
+const longestExecutionMs = 86_400_000;
+
+/**
+ * Lines of calls that began in a period, oldest first. Uses provider_attempts_started_at in the months of the period: the
+ * ledger lies by the id of the execution, which is a little older than its calls.
+ */
+export async function listLedger(
+  tx: ReadTx<Schema>,
+  { from, to, cursor }: { from: Date | undefined; to: Date | undefined; cursor: Cursor | undefined },
+  limit: number,
+): Promise<ProviderAttempt[]> {
+  let query = tx.selectFrom('provider_attempts').select(columns);
+  if (cursor?.createdAt !== undefined) {
+    query = query.where(sql<boolean>`(started_at, id) > (${cursor.createdAt}::timestamptz, ${cursor.id}::uuid)`);
+  }
+  const begin = cursor?.createdAt ?? from;
+  if (from !== undefined) query = query.where('started_at', '>=', from);
+  if (begin !== undefined) query = query.where('execution_id', '>=', firstIdAt(begin.getTime() - longestExecutionMs));
+  if (to !== undefined) {
+    query = query.where('started_at', '<', to).where('execution_id', '<', firstIdAt(to.getTime() + 60_000));
+  }
+  const rows = await query.orderBy('started_at').orderBy('id').limit(limit).execute();
+  return rows.map(toAttempt);
+}
+
+function toAttempt(row: Pick<Selectable<Schema['provider_attempts']>, (typeof columns)[number]>): ProviderAttempt {
+  return {
     id: row.id,
     executionId: row.execution_id,
     attempt: row.attempt,
@@ -131,7 +163,7 @@ export async function listAttempts(tx: ReadTx<Schema>, executionId: string): Pro
     errorReason: row.error_reason,
     startedAt: row.started_at,
     completedAt: row.completed_at ?? undefined,
-  }));
+  };
 }
 
 function toPrice(row: PriceRow): Price | undefined {

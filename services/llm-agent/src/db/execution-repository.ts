@@ -258,7 +258,13 @@ function withoutId({ recorded, swapped, content }: Replay): KeptReplay {
   return { recorded, swapped, content };
 }
 
+/** The least id of a moment: ids sort by time, so a range of ids is a range of time, and reads its months only. */
+export function firstIdAt(ms: number): string {
+  const hex = Math.max(0, Math.trunc(ms)).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /** The database pads to twelve places. */
 export function toDecimal(numeric: string | null): string | undefined {
-  return numeric?.replace(/\.?0+$/, '');
+  return numeric?.includes('.') ? numeric.replace(/\.?0+$/, '') : (numeric ?? undefined);
 }

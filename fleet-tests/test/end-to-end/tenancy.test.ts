@@ -81,7 +81,13 @@ test.each(grpcServices.map((service) => [service]))(
 );
 
 /** Keys that must be one for all tenants: whoever shows one is not known yet. */
-const global = new Set(['tenants_slug', 'tenants_operator', 'sessions_token', 'api_keys_hash']);
+const global = new Set([
+  'tenants_slug',
+  'tenants_operator',
+  'sessions_token',
+  'api_keys_hash',
+  'workflow_triggers_path',
+]);
 
 interface Table {
   readonly name: string;

@@ -116,6 +116,7 @@ test('the resources that nobody else could see were there all the time', async (
     schedule: 'workflow-schedules',
     trigger: 'workflow-triggers',
     workflow_template: 'workflow-templates',
+    approval: 'approvals',
     rule: 'validation-rules',
     scoring_model: 'scoring-models',
     validation: 'validations',

@@ -17,6 +17,7 @@ export type Kind =
   | 'schedule'
   | 'trigger'
   | 'workflow_template'
+  | 'approval'
   | 'rule'
   | 'scoring_model'
   | 'validation'
@@ -83,6 +84,12 @@ export async function buildEstate(
     category: 'test',
     templateDefinition: tinyDefinition,
   });
+  const askingDefinition = {
+    steps: [{ id: 'ask', kind: 'approval', title: 'Go on?', approvers: { permission: 'approvals:decide' } }],
+  };
+  const asking = await post('/v1/workflows', { name: 'A', slug: `asking-${mark}`, definition: askingDefinition });
+  await post(`/v1/workflows/${asking.id}:activate`, {});
+  const waiting = await post(`/v1/workflows/${asking.id}:start`, { input: {} });
   const rule = await post('/v1/validation-rules', {
     name: `rule-${mark}`,
     ruleType: 'length',
@@ -112,6 +119,14 @@ export async function buildEstate(
     variables: { name: 'event.instance.workflowSlug' },
   });
   const { apiKey } = await post('/v1/api-keys', { name: `key-${mark}`, scopes: ['agents:read'] });
+  const approval = await eventually(
+    async () => {
+      const { approvals } = await fleet.ok('GET', `/v1/approvals?instanceId=${waiting.id}`, { key });
+      expect(approvals).toHaveLength(1);
+      return approvals[0];
+    },
+    { timeoutMs: 120_000, intervalMs: 300 },
+  );
   const auditEvent = await eventually(
     async () => {
       const { auditEvents } = await fleet.ok('GET', `/v1/audit-events?resourceId=${agent.id}`, { key });
@@ -136,6 +151,7 @@ export async function buildEstate(
     schedule: schedule.id,
     trigger: trigger.id,
     workflow_template: workflowTemplate.id,
+    approval: approval.id,
     rule: rule.id,
     scoring_model: scoringModel.id,
     validation: validation.id,

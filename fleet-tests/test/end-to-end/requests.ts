@@ -16,6 +16,7 @@ const kindOfService: Readonly<Record<string, Kind>> = {
   ScheduleService: 'schedule',
   TriggerService: 'trigger',
   WorkflowTemplateService: 'workflow_template',
+  ApprovalService: 'approval',
   RuleService: 'rule',
   ScoringModelService: 'scoring_model',
   ValidationService: 'validation',
@@ -75,6 +76,10 @@ const filling: Readonly<Record<string, (estate: Estate) => JsonObject>> = {
   UpdateTemplate: () => ({ subject: 'Taken over' }),
   UpdateUser: () => ({ firstName: 'Taken over' }),
   UpdateTenant: () => ({ name: 'Taken over' }),
+  SignalInstance: () => ({ name: 'go' }),
+  RetryInstance: () => ({ reason: 'Taken over' }),
+  DecideApproval: () => ({ verdict: 'VERDICT_APPROVE' }),
+  DelegateApproval: () => ({ toUserId: randomUUID() }),
   ValidateContent: () => ({ content: 'A text.', sourceType: 'test', sourceId: randomUUID() }),
   SendNotification: () => ({ recipientId: randomUUID(), variables: { name: 'Eve' } }),
   CreateSubscription: () => ({

@@ -1,3 +1,4 @@
+export * from './gen/flotilla/workflow/v1/approvals_pb.ts';
 export * from './gen/flotilla/workflow/v1/events_pb.ts';
 export * from './gen/flotilla/workflow/v1/firings_pb.ts';
 export * from './gen/flotilla/workflow/v1/instances_pb.ts';

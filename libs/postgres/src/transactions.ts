@@ -62,12 +62,12 @@ export function createTransactions<S>(options: TransactionsOptions) {
         return reply as T;
       }
       const props = propsOver(session, toError);
-      const result = readOnly
-        ? await body.read(new ReadTx<S>(props, scope))
-        : await body(new Tx<S>(props, scope, session));
+      const tx = readOnly ? undefined : new Tx<S>(props, scope, session);
+      const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(tx as Tx<S>);
       if (idempotency) session.send(keepStatement(scope, idempotency, result));
       const wrote = await end(session, readOnly);
       if (wrote) onCommit?.();
+      tx?.committed();
       return result;
     } catch (error) {
       const first = firstFailure(session, error);

@@ -22,11 +22,26 @@ export class ReadTx<S> extends Transaction<S> {
  */
 export class Tx<S> extends ReadTx<S> {
   declare readonly [writes]: true;
+  readonly #afterCommit: (() => void)[];
   readonly #session: Session;
 
-  constructor(props: KyselyProps, scope: TransactionScope, session: Session) {
+  constructor(props: KyselyProps, scope: TransactionScope, session: Session, afterCommit: (() => void)[] = []) {
     super(props, scope);
     this.#session = session;
+    this.#afterCommit = afterCommit;
+  }
+
+  /**
+   * Has something done once the transaction is committed, for example telling others of it. Lost when the process dies in
+   * between, so it must be made good by somebody who looks again.
+   */
+  afterCommit(work: () => void): void {
+    this.#afterCommit.push(work);
+  }
+
+  /** Called by whoever committed. */
+  committed(): void {
+    for (const work of this.#afterCommit.splice(0)) work();
   }
 
   /**
@@ -57,6 +72,6 @@ export class Tx<S> extends ReadTx<S> {
 
   /** The same transaction, on behalf of what this many events led to: what it announces carries that. */
   causedBy(causationDepth: number): Tx<S> {
-    return new Tx<S>(this.props, { ...this.scope, causationDepth }, this.#session);
+    return new Tx<S>(this.props, { ...this.scope, causationDepth }, this.#session, this.#afterCommit);
   }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GrantService } from '@flotilla/contracts/identity';
 import {
+  ApprovalService,
   InstanceService,
   ScheduleService,
   TriggerService,
@@ -15,6 +16,8 @@ import { newId } from '@flotilla/postgres';
 import { createEncryptionKeyring } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
+import type { Moving } from './commands/advance.ts';
+import { createChildRuns } from './commands/child-runs.ts';
 import { createDefinitions } from './commands/definitions.ts';
 import { createDrivers } from './commands/drivers.ts';
 import { createRunStates } from './commands/run-states.ts';
@@ -24,6 +27,7 @@ import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
 import { eventTopics, onAnyEvent } from './events/on-any-event.ts';
+import { approvals } from './grpc/approvals.ts';
 import { instances } from './grpc/instances.ts';
 import { schedules } from './grpc/schedules.ts';
 import { triggers } from './grpc/triggers.ts';
@@ -58,18 +62,17 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const ownToken = (tenantId: string) => tokens.own(tenantId);
   const definitions = createDefinitions(createDefinitionReader(stepKinds));
   const wakeups = createWakeups();
-  const { performers, close } = createPerformers(config.neighbours, kit.metrics);
   const temporal = createTemporalClient({ address, namespace, secrets });
   const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
   const temporalDrivers = createDrivers({ db, temporal, taskQueue, weightOf, now, log });
+  // Moving a run can start, end or settle another one.
+  const children = createChildRuns({ db, moving: () => moving, drivers: () => drivers, newId });
+  const { performers, close } = createPerformers(config.neighbours, kit.metrics, children);
+  const moving: Moving = { definitions, performers, states: createRunStates(), now, ended: children.ended };
   const meters = createMeters(kit.metrics);
-  const states = createRunStates();
   const performing = {
+    ...moving,
     db,
-    states,
-    performers,
-    definitions,
-    now,
     ownToken,
     tokenForGrant: (grantId: string) => tokens.forGrant(grantId),
     quickUndoAttempts: config.quickUndoAttempts,
@@ -88,7 +91,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const tokenForGrant = (grantId: string) => tokens.forGrant(grantId);
   const starterOf = createStarterOf({ tokenForGrant, ownToken, verify, grants });
   const launching = {
-    ...{ db, definitions, performers, states, now, newId, drivers, lane, admission, leaseMs, starterOf },
+    ...moving,
+    ...{ db, newId, drivers, lane, admission, leaseMs, starterOf },
     moved: wakeups.wake,
   };
   const launcher = createLauncher(launching, config.launchPollMs, log);
@@ -156,23 +160,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },
     { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
-  const running = {
-    db,
-    definitions,
-    performers,
-    states,
-    now,
-    newId,
-    drivers,
-    lane,
-    admission,
-    leaseMs,
-    wakeups,
-    grants,
-    ownToken,
-    learnGrant: tokens.learnGrant,
-  };
   const { learnGrant } = tokens;
+  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, wakeups, grants, ownToken, learnGrant };
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {
@@ -188,6 +177,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(InstanceService, instances(running)),
       implement(ScheduleService, schedules(scheduling)),
       implement(TriggerService, triggers({ ...scheduling, keyring })),
+      implement(ApprovalService, approvals(running)),
     ],
     components,
   });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { JsonObject } from '@bufbuild/protobuf';
 import {
+  ApprovalService,
   type Instance,
   InstanceService,
   ScheduleService,
@@ -52,6 +53,7 @@ export interface Clients {
   readonly triggers: GrpcClient<typeof TriggerService>;
   readonly templates: GrpcClient<typeof WorkflowTemplateService>;
   readonly versions: GrpcClient<typeof WorkflowVersionService>;
+  readonly approvals: GrpcClient<typeof ApprovalService>;
 }
 
 /** The real tracker, on a port of its own. */
@@ -130,9 +132,10 @@ export async function surround(): Promise<Surroundings> {
       const triggers = createGrpcClient(TriggerService, options);
       const templates = createGrpcClient(WorkflowTemplateService, options);
       const versions = createGrpcClient(WorkflowVersionService, options);
-      const close = () =>
-        [workflows, instances, schedules, triggers, templates, versions].forEach((client) => void client.close());
-      return { workflows, instances, schedules, triggers, templates, versions, close };
+      const approvals = createGrpcClient(ApprovalService, options);
+      const clients = { workflows, instances, approvals, schedules, triggers, templates, versions };
+      const close = () => Object.values(clients).forEach((client) => void client.close());
+      return { ...clients, close };
     },
     async stop() {
       await Promise.all([neighbours.stop(), tracker.stop(), identity.stop(), topics.drop()]);
@@ -180,7 +183,10 @@ export async function startWorkflow(env: Record<string, string> = {}): Promise<W
 }
 
 /** What tests do with clients of the service. */
-export function verbs({ workflows, instances }: Clients, { tracker }: Pick<Surroundings, 'tracker'>) {
+export function verbs(
+  { workflows, instances }: Pick<Clients, 'workflows' | 'instances'>,
+  { tracker }: Pick<Surroundings, 'tracker'>,
+) {
   return {
     async activate(definition: JsonObject = releaseWatch()): Promise<string> {
       const slug = `w-${randomUUID()}`;

@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { InstanceStatus } from '@flotilla/contracts/workflow';
+import { CompensationState, InstanceStatus, Verdict } from '@flotilla/contracts/workflow';
 import { createEncryptionCodec } from '@flotilla/temporal';
 import { eventually, testTemporalAddress } from '@flotilla/testing';
 import { Client, Connection } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startWorkflow, type WorkflowHarness } from './harness.ts';
+import { inputFor, startWorkflow, type WorkflowHarness } from './harness.ts';
 import { wellScript } from './neighbours.ts';
 
 const recordings = fileURLToPath(new URL('fixtures/histories', import.meta.url));
@@ -71,21 +71,56 @@ test('histories of runs that complete, fail and are cancelled hold ids only, and
   await fleet.instances.cancelInstance({ id: cancelled });
   expect(await fleet.ended(cancelled)).toMatchObject({ status: InstanceStatus.CANCELLED });
 
-  for (const [name, id] of Object.entries({ completed, failed, cancelled })) {
-    const history = await historyOf(id);
-    const json = historyToJSON(history);
-    if (process.env['FLOTILLA_RECORD_HISTORIES'] === '1') {
-      mkdirSync(recordings, { recursive: true });
-      writeFileSync(`${recordings}/${name}.json`, json);
-    }
-    const sealed = payloadsIn(JSON.parse(json));
-    const texts = (await codec.decode(sealed)).map(({ data }) => Buffer.from(data ?? []).toString());
-    expect(texts.length).toBeGreaterThan(3);
-    expect(texts.join()).toContain(id);
-    expect(texts.join()).not.toMatch(/CVE|valkey|severity|127\.0\.0\.1|Summarise/);
-    await replay(history);
-  }
+  for (const [name, id] of Object.entries({ completed, failed, cancelled })) await checkHistory(name, id);
 });
+
+test('so can those of a run that people approved, and of one whose inner run took back what it did', async () => {
+  fleet.neighbours.script = wellScript();
+  const ask = { id: 'ask', kind: 'approval', title: 'Go on?', approvers: { permission: 'approvals:decide' } };
+  const approved = await fleet.start(await fleet.activate({ steps: [ask] }));
+  const approval = await eventually(async () => {
+    const [found] = (await fleet.approvals.listApprovals({ instanceId: approved })).approvals;
+    if (found === undefined) throw new Error('Nobody is asked yet.');
+    return found;
+  });
+  await fleet.approvals.decideApproval({ id: approval.id, verdict: Verdict.APPROVE });
+  expect(await fleet.ended(approved)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  const workflowId = await fleet.activate();
+  const send = { id: 'send', kind: 'notification', templateId: '${input.templateId}' };
+  const child = { id: 'child', kind: 'workflow', workflowId, input: wholeInput, next: 'fail' };
+  const fail = { id: 'fail', kind: 'decision', cases: [{ when: 'true', next: '$fail' }], default: { next: '$end' } };
+  const nested = await fleet.start(await fleet.activate({ steps: [{ ...send, next: 'child' }, child, fail] }));
+  expect(await fleet.ended(nested)).toMatchObject({
+    status: InstanceStatus.FAILED,
+    compensation: CompensationState.COMPLETE,
+    errorReason: 'ROUTED_TO_FAILURE',
+  });
+  const [inner] = (await fleet.instances.listInstances({ parentInstanceId: nested })).instances;
+  if (inner === undefined) throw new Error('It has started no run.');
+  expect(inner).toMatchObject({ status: InstanceStatus.COMPLETED, compensation: CompensationState.COMPLETE });
+  await checkHistory('approved', approved);
+  await checkHistory('outer', nested);
+  await checkHistory('taken-back', inner.id);
+});
+
+/** The input of the inner workflow, each field as the outer one was given it. */
+const wholeInput = Object.fromEntries(Object.keys(inputFor('')).map((name) => [name, `\${input.${name}}`]));
+
+/** A history holds ids only, and is what today's code would do. */
+async function checkHistory(name: string, id: string): Promise<void> {
+  const history = await historyOf(id);
+  const json = historyToJSON(history);
+  if (process.env['FLOTILLA_RECORD_HISTORIES'] === '1') {
+    mkdirSync(recordings, { recursive: true });
+    writeFileSync(`${recordings}/${name}.json`, json);
+  }
+  const sealed = payloadsIn(JSON.parse(json));
+  const texts = (await codec.decode(sealed)).map(({ data }) => Buffer.from(data ?? []).toString());
+  expect(texts.length).toBeGreaterThan(3);
+  expect(texts.join()).toContain(id);
+  expect(texts.join()).not.toMatch(/CVE|valkey|severity|127\.0\.0\.1|Summarise/);
+  await replay(history);
+}
 
 interface Sealed {
   metadata: Record<string, Uint8Array>;

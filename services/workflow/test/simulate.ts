@@ -4,7 +4,7 @@ import { interpret } from '../src/domain/interpret.ts';
 import type { JournalEntry, Recorded } from '../src/domain/journal.ts';
 import type { JsonObject } from '../src/domain/json.ts';
 import { createDefinitionReader } from '../src/domain/read-definition.ts';
-import { applyEntry, emptyState, foldJournal, type RunState } from '../src/domain/run-state.ts';
+import { applyEntry, foldJournal, type RunState } from '../src/domain/run-state.ts';
 import { stepKinds } from '../src/steps/catalogue.ts';
 
 const read = createDefinitionReader(stepKinds);
@@ -41,18 +41,23 @@ export function simulate(
   definition: Definition,
   input: JsonObject,
   world: World,
-  options: { moves?: number; at?: () => Date; pick?: (many: number) => number } = {},
+  options: {
+    moves?: number;
+    at?: () => Date;
+    pick?: (many: number) => number;
+    journal?: readonly Recorded[];
+  } = {},
 ): Simulation {
   const now = options.at ?? (() => new Date('2026-11-23T00:00:00Z'));
-  let journal: Recorded[] = [];
-  let state = emptyState;
+  let journal = [...(options.journal ?? [])];
+  let state = foldJournal(journal);
   const performed: string[] = [];
   const append = (entry: JournalEntry): void => {
     const recorded = { ...entry, occurredAt: now().toISOString() };
     journal.push(recorded);
     state = applyEntry(state, recorded);
   };
-  append({ kind: 'instance_started', input });
+  if (journal.length === 0) append({ kind: 'instance_started', input });
   for (let move = 0; move < (options.moves ?? 1000); move += 1) {
     if (move % 5 === 0) {
       journal = JSON.parse(JSON.stringify(journal)) as Recorded[];

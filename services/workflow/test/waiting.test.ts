@@ -21,6 +21,7 @@ const moving: Moving = {
   performers: new Map(),
   states: createRunStates(),
   now: () => new Date(),
+  ended: async () => undefined,
 };
 beforeAll(async () => {
   fleet = await startWorkflow();

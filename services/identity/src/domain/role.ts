@@ -8,7 +8,7 @@ const hiddenFromMembers = new Set(['audit:read', 'users:read', 'api-keys:read'])
 
 /**
  * The permissions of a role, out of all that the contract knows. Administrators have all but the operator's; members
- * read, execute, send, and keep what is their own.
+ * read, execute, send, answer approvals, and keep what is their own.
  */
 export function permissionsOf(role: Role, all: readonly string[], operator: boolean): readonly string[] {
   switch (role) {
@@ -18,6 +18,7 @@ export function permissionsOf(role: Role, all: readonly string[], operator: bool
       return all.filter(
         (permission) =>
           permission === 'notifications:send' ||
+          permission === 'approvals:decide' ||
           permission.endsWith(':execute') ||
           permission.startsWith('own-') ||
           (permission.endsWith(':read') && !hiddenFromMembers.has(permission)),

@@ -1,5 +1,6 @@
 import type { Tx } from '@flotilla/postgres';
 import { clearWake } from '../db/driver-repository.ts';
+import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Action } from '../domain/action.ts';
 import { interpret } from '../domain/interpret.ts';
@@ -16,6 +17,8 @@ export interface Moving {
   readonly performers: Performers;
   readonly states: RunStates;
   readonly now: () => Date;
+  /** A run has ended: the step of another run that started it is told, in the same transaction. */
+  readonly ended: (tx: Tx<Schema>, instance: Instance) => Promise<void>;
 }
 
 /** What is under way in a run after a move. Of two answers the one with the longer journal is the newer one. */
@@ -55,7 +58,15 @@ export async function moveOn(
   const at = moving.now();
   const news: Recorded[] = outcome === undefined ? [] : [{ ...outcome, occurredAt: at.toISOString() }];
   const { definition, instance } = run;
-  const next = interpret(definition, factsOf(instance), news.reduce(applyEntry, run.state), at);
-  const after = await record(moving, tx, run, epoch, [...news, ...next.entries]);
-  return { run: after, actions: next.actions, more: next.more };
+  const facts = factsOf(instance);
+  let after = run;
+  for (let first = news; ; first = []) {
+    const { entries, actions, more } = interpret(definition, facts, first.reduce(applyEntry, after.state), at);
+    const length = after.instance.journalLength + first.length + entries.length;
+    after = await record(moving, tx, after, epoch, [...first, ...entries]);
+    // A step may have come to something as soon as it waited.
+    if (after.instance.journalLength > length) continue;
+    if (after.state.ended && !run.state.ended) await moving.ended(tx, after.instance);
+    return { run: after, actions, more };
+  }
 }

@@ -9,12 +9,13 @@ import { lockRun, record } from './run.ts';
 export async function cancelInstance(
   moving: Moving,
   tx: Tx<Schema>,
-  wish: { id: string; reason: string; requestedBy: string },
+  wish: { id: string; reason: string; requestedBy: string; undo?: boolean },
 ): Promise<Instance> {
   const run = await lockRun(moving, tx, wish.id);
   if (run.state.ended || run.state.failing !== undefined || run.state.cancel !== undefined) return run.instance;
   const { reason, requestedBy } = wish;
-  const entry = { kind: 'cancel_requested', reason, requestedBy } as const;
+  const undo = (wish.undo ?? true) ? {} : ({ undo: 'none' } as const);
+  const entry = { kind: 'cancel_requested', reason, requestedBy, ...undo } as const;
   const { driver, driverEpoch } = run.instance;
   // Nobody drives it yet: nothing has happened that would have to be undone.
   if (driver === 'queued') return (await moveOn(moving, tx, run, driverEpoch, entry)).run.instance;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@flotilla/observability';
 import type { Database } from '@flotilla/postgres';
 import type { TemporalClient } from '@flotilla/temporal';
@@ -16,6 +17,12 @@ export interface Drivers {
   /** Waits for what is under way. */
   settle(): Promise<void>;
 }
+
+/** How often, and how long between, it is looked whether the driver of an earlier epoch has gone. */
+const PATIENCE = 20;
+const PATIENCE_MS = 250;
+
+type StartOptions = Pick<Parameters<TemporalClient['start']>[0], 'afterMs' | 'fairness'>;
 
 const notTold = 'the driver could not be told; the sweep tells it';
 
@@ -40,12 +47,23 @@ export function createDrivers(needs: {
     underWay.add(done);
   }
 
+  /** The driver of an earlier epoch may not have gone yet: woken, it finds that it is a stale one, and ends. */
+  async function begin(run: RunReference, how: StartOptions): Promise<void> {
+    const { instanceId: id, epoch } = run;
+    for (let attempt = 1; attempt <= PATIENCE; attempt += 1) {
+      if ((await temporal.start({ type: DRIVE_INSTANCE, id, taskQueue, args: [run], ...how })) || epoch === 1) return;
+      await temporal.signal(id, WAKE);
+      await delay(PATIENCE_MS);
+    }
+    // Still there, it is no stale one: this run's driver has been started before.
+  }
+
   return {
     start({ tenantId, instanceId, epoch }, afterMs = 0) {
       const run: RunReference = { tenantId, instanceId, epoch };
       const fairness = { key: tenantId, weight: weightOf(tenantId) };
       inBackground(instanceId, 'no driver could be started; the sweep will', async () => {
-        await temporal.start({ type: DRIVE_INSTANCE, id: instanceId, taskQueue, args: [run], afterMs, fairness });
+        await begin(run, { afterMs, fairness });
         await db.inTenant(driverScope(tenantId), (tx) => markDriven(tx, instanceId, now()));
       });
     },

@@ -1,7 +1,7 @@
 import { type AppError, retryable } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
 import { findInstance, type Instance } from '../db/instance-repository.ts';
-import { hasEntry } from '../db/journal-repository.ts';
+import { lastCancel } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
@@ -78,7 +78,7 @@ async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefi
   return {
     task: { ...task, attempts: task.attempts + 1 },
     instance,
-    cancelled: await hasEntry(tx, work.instanceId, 'cancel_requested'),
+    cancelled: (await lastCancel(tx, work.instanceId)) !== undefined,
   };
 }
 

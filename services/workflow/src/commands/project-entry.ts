@@ -15,7 +15,8 @@ import { insertCompensation, setCompensation } from '../db/compensation-reposito
 import type { Schema } from '../db/schema.ts';
 import { finishTask, insertTask } from '../db/task-repository.ts';
 import { stepOf } from '../domain/definition.ts';
-import type { Recorded } from '../domain/journal.ts';
+import { outcomeEntry } from '../domain/enter.ts';
+import type { JournalEntry, Recorded } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { visitKey } from '../domain/path.ts';
 import { toInstanceSummary } from '../messages/instance-message.ts';
@@ -29,25 +30,43 @@ export interface Projection {
   readonly announce: <Desc extends DescMessage>(event: NewEvent<Desc>) => void;
 }
 
-/** What an entry means for the tables that people read and for the topics that others follow. The run is as it is after the entry. */
-export async function projectEntry({ tx, performers, announce }: Projection, run: Run, entry: Recorded): Promise<void> {
+/**
+ * What an entry means for the tables that people read and for the topics that others follow. The run is as it is after the entry.
+ * Answers what a step came to as soon as it waited.
+ */
+export async function projectEntry(
+  projection: Projection,
+  run: Run,
+  entry: Recorded,
+): Promise<JournalEntry | undefined> {
+  if (entry.kind !== 'step_started') {
+    await projectOther(projection, run, entry);
+    return undefined;
+  }
+  const { tx, performers } = projection;
+  const instanceId = run.instance.id;
+  insertTask(tx, tx.scope.tenantId, {
+    ...entry,
+    instanceId,
+    effectKey: entry.effectKey,
+    maxAttempts: stepOf(run.definition, entry.stepId).retry.maxAttempts,
+    startedAt: entry.occurredAt,
+  });
+  if (entry.suspended === undefined) return undefined;
+  const { path, stepId, visit, input, suspended } = entry;
+  const wait = { instanceId, path, stepId, visit, request: input as JsonObject, wakeAt: suspended.wakeAt };
+  const outcome = await performers.get(entry.stepKind)?.waits?.(tx, wait);
+  return outcome && outcomeEntry({ path, stepId, visit }, outcome, 1);
+}
+
+async function projectOther(
+  { tx, performers, announce }: Projection,
+  run: Run,
+  entry: Exclude<Recorded, { kind: 'step_started' }>,
+): Promise<void> {
   const instanceId = run.instance.id;
   const id = instanceId;
   switch (entry.kind) {
-    case 'step_started':
-      insertTask(tx, tx.scope.tenantId, {
-        ...entry,
-        instanceId,
-        effectKey: entry.effectKey,
-        maxAttempts: stepOf(run.definition, entry.stepId).retry.maxAttempts,
-        startedAt: entry.occurredAt,
-      });
-      if (entry.suspended !== undefined) {
-        const { path, stepId, visit, input, suspended } = entry;
-        const wait = { instanceId, path, stepId, visit, request: input as JsonObject, wakeAt: suspended.wakeAt };
-        await performers.get(entry.stepKind)?.waits?.(tx, wait);
-      }
-      return;
     case 'step_completed':
     case 'step_failed': {
       const failed = entry.kind === 'step_failed';
@@ -78,6 +97,9 @@ export async function projectEntry({ tx, performers, announce }: Projection, run
     }
     case 'rollback_started':
       for (const place of run.state.rollbacks.get(visitKey(entry)) ?? []) registerUndo(tx, run, place);
+      return;
+    case 'undo_requested':
+      for (let place = run.state.effects.size - 1; place >= 0; place -= 1) registerUndo(tx, run, place);
       return;
     case 'instance_failing':
       for (let place = run.state.effects.size - 1; place >= (entry.keeps ?? 0); place -= 1)
@@ -133,6 +155,12 @@ export async function projectEntry({ tx, performers, announce }: Projection, run
         id,
         message: { instance: toInstanceSummary(run.instance) },
       });
+    case 'instance_paused':
+    case 'instance_resumed':
+    case 'instance_retried':
+    case 'signal_received':
+    case 'approval_decided':
+    case 'approval_delegated':
     case 'cancel_requested':
     case 'step_caught':
     case 'frame_completed':

@@ -49,7 +49,7 @@ export async function lockRun({ definitions, states }: Moving, tx: Tx<Schema>, i
  * Throws STALE_DRIVER when another driver has taken the run over since this epoch, or somebody else has written the journal.
  */
 export async function record(
-  { performers }: Moving,
+  moving: Moving,
   tx: Tx<Schema>,
   run: Run,
   epoch: number,
@@ -75,10 +75,14 @@ export async function record(
   };
   const events: NewEvent<DescMessage>[] = [];
   const announce: Projection['announce'] = (event) => void events.push(event as NewEvent<DescMessage>);
-  for (const { entry, state: then } of written)
-    await projectEntry({ tx, performers, announce }, { ...after, state: then }, entry);
+  const early: Recorded[] = [];
+  for (const { entry, state: then } of written) {
+    const projection = { tx, performers: moving.performers, announce };
+    const outcome = await projectEntry(projection, { ...after, state: then }, entry);
+    if (outcome !== undefined) early.push({ ...outcome, occurredAt: entry.occurredAt });
+  }
   appendEvents(tx.causedBy(instance.causationDepth), instance.id, events);
-  return after;
+  return record(moving, tx, after, epoch, early);
 }
 
 export function staleDriver(): AppError {

@@ -1,6 +1,6 @@
 import { AppError } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
-import { insertInstance } from '../db/instance-repository.ts';
+import { insertInstance, type ParentStep } from '../db/instance-repository.ts';
 import { asStored } from '../db/json-column.ts';
 import type { Schema } from '../db/schema.ts';
 import { shareWorkflow } from '../db/workflow-repository.ts';
@@ -21,6 +21,10 @@ export interface StartWish {
   readonly grantId: string;
   readonly traceparent: string;
   readonly startedBy: string;
+  /** None, or 0: the active one. */
+  readonly version?: number;
+  /** The step of another run that starts it. */
+  readonly parent?: ParentStep & { readonly effectKey: string; readonly depth: number };
   /** Who is going to drive the run; Temporal unless said. A lane has it for itself for the time of the lease. */
   readonly driver?: { readonly name: 'queued' } | { readonly name: 'lane'; readonly leaseMs: number };
 }
@@ -36,7 +40,7 @@ export async function startInstance(
 ): Promise<{ readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean }> {
   const workflow = await shareWorkflow(tx, wish.workflowId);
   if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
-  const version = versionToStart(workflow);
+  const version = versionToStart(workflow, wish.version);
   const definition = await moving.definitions.ofVersion(tx, workflow.id, version);
   definition.checkInput(wish.input);
   const { id, tags, grantId, traceparent, driver } = wish;
@@ -52,12 +56,20 @@ export async function startInstance(
     workflowVersion: version,
     workflowSlug: workflow.slug,
     stepsTotal: definition.steps.size,
+    parent: wish.parent,
     createdBy: wish.startedBy,
     createdAt: at,
     driver: driver?.name ?? ('temporal' as const),
   };
   insertInstance(tx, tx.scope.tenantId, accepted, driver?.name === 'lane' ? driver.leaseMs : 0);
-  const instance = { ...accepted, ...newborn, ...viewOf(emptyState), causationDepth: tx.scope.causationDepth ?? 0 };
+  const depth = wish.parent?.depth ?? 0;
+  const instance = {
+    ...accepted,
+    ...newborn,
+    depth,
+    ...viewOf(emptyState),
+    causationDepth: tx.scope.causationDepth ?? 0,
+  };
   const before: Run = { instance, definition, state: emptyState };
   const entry = { kind: 'instance_started', input } as const;
   // A lane begins at once; another driver asks what is first.

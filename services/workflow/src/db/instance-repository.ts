@@ -5,6 +5,13 @@ import type { InstanceStatus } from '../domain/run-state.ts';
 import { toColumn } from './json-column.ts';
 import type { Schema, WorkflowInstances } from './schema.ts';
 
+/** A visit of a step in another run. */
+export interface ParentStep {
+  readonly instanceId: string;
+  readonly path: string;
+  readonly visit: number;
+}
+
 /** The row of a run. */
 export interface Instance extends InstanceView {
   readonly id: string;
@@ -15,6 +22,10 @@ export interface Instance extends InstanceView {
   readonly stepsTotal: number;
   /** Given at the start, to find the run by. */
   readonly tags: readonly string[];
+  /** The step that started it, where one did. */
+  readonly parent: ParentStep | undefined;
+  /** How many runs it is inside of. */
+  readonly depth: number;
   readonly traceparent: string;
   readonly grantId: string;
   /** How many events led to the run; what it announces carries that on. */
@@ -45,6 +56,10 @@ const columns = [
   'error_message',
   'error_step',
   'tags',
+  'parent_instance_id',
+  'parent_path',
+  'parent_visit',
+  'depth',
   'traceparent',
   'grant_id',
   'causation_depth',
@@ -74,7 +89,7 @@ export type NewInstance = Pick<
   | 'createdBy'
   | 'createdAt'
   | 'driver'
->;
+> & { readonly parent: (ParentStep & { readonly effectKey: string; readonly depth: number }) | undefined };
 
 /** @param leaseMs for how long the lane has the run for itself that it begins in */
 export function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewInstance, leaseMs: number): void {
@@ -90,6 +105,11 @@ export function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewIn
         input: toColumn(instance.input),
         steps_total: instance.stepsTotal,
         tags: [...instance.tags],
+        parent_instance_id: instance.parent?.instanceId ?? null,
+        parent_path: instance.parent?.path ?? null,
+        parent_visit: instance.parent?.visit ?? null,
+        parent_effect_key: instance.parent?.effectKey ?? null,
+        depth: instance.parent?.depth ?? 0,
         traceparent: instance.traceparent,
         grant_id: instance.grantId,
         causation_depth: tx.scope.causationDepth ?? 0,
@@ -105,6 +125,16 @@ export function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewIn
 
 export async function findInstance(tx: ReadTx<Schema>, id: string): Promise<Instance | undefined> {
   const row = await tx.selectFrom('workflow_instances').select(columns).where('id', '=', id).executeTakeFirst();
+  return row && toInstance(row);
+}
+
+/** The run that a visit of a step started. Uses the index workflow_instances_child. */
+export async function findChild(tx: ReadTx<Schema>, parentEffectKey: string): Promise<Instance | undefined> {
+  const row = await tx
+    .selectFrom('workflow_instances')
+    .select(columns)
+    .where('parent_effect_key', '=', parentEffectKey)
+    .executeTakeFirst();
   return row && toInstance(row);
 }
 
@@ -127,9 +157,10 @@ export interface InstanceFilter {
   readonly createdBefore: Date | undefined;
   readonly tag: string;
   readonly createdBy: string;
+  readonly parentInstanceId: string;
 }
 
-/** Uses the index workflow_instances_newest, workflow_instances_of_workflow, or workflow_instances_by_starter. */
+/** Uses the index workflow_instances_of_parent, workflow_instances_newest, workflow_instances_of_workflow, or workflow_instances_by_starter. */
 export async function listInstances(
   tx: ReadTx<Schema>,
   filter: InstanceFilter & { readonly cursor: Cursor | undefined; readonly limit: number },
@@ -144,6 +175,7 @@ export async function listInstances(
   if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
   if (filter.tag !== '') query = query.where(sql<boolean>`${filter.tag} = any (tags)`);
   if (filter.createdBy !== '') query = query.where('created_by', '=', filter.createdBy);
+  if (filter.parentInstanceId !== '') query = query.where('parent_instance_id', '=', filter.parentInstanceId);
   return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toInstance);
 }
 
@@ -196,6 +228,24 @@ export async function saveView(
   return numUpdatedRows === 1n;
 }
 
+/** Makes the driver that ended a stale one; the next has the epoch answered, and the run acts by another grant. */
+export async function reopenInstance(tx: Tx<Schema>, id: string, grantId: string): Promise<number> {
+  const row = await tx
+    .updateTable('workflow_instances')
+    .set({
+      driver: 'temporal',
+      lease_until: null,
+      driver_epoch: sql<number>`driver_epoch + 1`,
+      driver_started_at: null,
+      driver_seen_at: sql<Date>`now()`,
+      grant_id: grantId,
+    })
+    .where('id', '=', id)
+    .returning('driver_epoch')
+    .executeTakeFirstOrThrow();
+  return row.driver_epoch;
+}
+
 function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[number]>): Instance {
   return {
     id: row.id,
@@ -218,6 +268,11 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
             ...(row.error_step === null ? {} : { path: row.error_step }),
           },
     tags: row.tags,
+    parent:
+      row.parent_instance_id === null
+        ? undefined
+        : { instanceId: row.parent_instance_id, path: row.parent_path ?? '', visit: row.parent_visit ?? 0 },
+    depth: row.depth,
     traceparent: row.traceparent,
     grantId: row.grant_id,
     causationDepth: row.causation_depth,

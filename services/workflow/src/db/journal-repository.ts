@@ -64,13 +64,19 @@ export function appendJournal(
   );
 }
 
-export async function hasEntry(tx: ReadTx<Schema>, instanceId: string, kind: JournalEntry['kind']): Promise<boolean> {
+/** The wish that the run shall end, since it was last retried. */
+export async function lastCancel(
+  tx: ReadTx<Schema>,
+  instanceId: string,
+): Promise<Extract<JournalEntry, { kind: 'cancel_requested' }> | undefined> {
   const row = await tx
     .selectFrom('workflow_journal')
-    .select('seq')
+    .select('entry')
     .where('instance_id', '=', instanceId)
-    .where('kind', '=', kind)
+    .where('kind', 'in', ['cancel_requested', 'instance_retried'])
+    .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row !== undefined;
+  const entry = row?.entry as unknown as JournalEntry | undefined;
+  return entry?.kind === 'cancel_requested' ? entry : undefined;
 }

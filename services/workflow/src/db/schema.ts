@@ -1,6 +1,36 @@
 // Generated from the migrated database by the generate script. Do not edit.
 import type { Bytes, Generated, GeneratedAlways, Int8, Json, Numeric, Timestamp } from '@flotilla/postgres';
 
+export interface Approvals {
+  id: string;
+  tenant_id: string;
+  instance_id: string;
+  path: string;
+  step_id: string;
+  visit: number;
+  status: Generated<'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled'>;
+  title: string;
+  message: Generated<string>;
+  named_ids: string[];
+  approver_ids: string[];
+  absent_ids: Generated<string[]>;
+  permission: string | null;
+  quorum: number;
+  rejections: number;
+  exclude_starter: boolean;
+  started_by: string;
+  form_schema: Json | null;
+  expires_at: Timestamp | null;
+  on_expiry: 'approve' | 'reject' | 'fail';
+  decisions: Generated<Json>;
+  delegations: Generated<Json>;
+  closed_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  updated_at: Generated<Timestamp>;
+  revision: Generated<number>;
+  event_seq: Generated<Int8>;
+}
+
 export interface EndedGrants {
   tenant_id: string;
   grant_id: string;
@@ -111,6 +141,11 @@ export interface WorkflowInstances {
   wake_wanted_at: Timestamp | null;
   tags: Generated<string[]>;
   driver_seen_at: Generated<Timestamp>;
+  parent_instance_id: string | null;
+  parent_path: string | null;
+  parent_visit: number | null;
+  parent_effect_key: string | null;
+  depth: Generated<number>;
   driver: Generated<'queued' | 'lane' | 'temporal'>;
   lease_until: Timestamp | null;
   source_id: string | null;
@@ -243,6 +278,7 @@ export interface Workflows {
 }
 
 export interface Schema {
+  approvals: Approvals;
   ended_grants: EndedGrants;
   saga_compensations: SagaCompensations;
   tasks: Tasks;

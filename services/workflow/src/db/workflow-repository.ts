@@ -58,6 +58,17 @@ export async function lockWorkflow(tx: Tx<Schema>, id: string): Promise<Workflow
   return row && toWorkflow(row);
 }
 
+/** Uses the index workflows_slug. */
+export async function findBySlug(tx: ReadTx<Schema>, slug: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('workflows')
+    .select('id')
+    .where('slug', '=', slug)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  return row?.id;
+}
+
 /** Keeps the workflow from being changed or removed until the end of the transaction; others may share it. */
 export async function shareWorkflow(tx: Tx<Schema>, id: string): Promise<Workflow | undefined> {
   const row = await tx

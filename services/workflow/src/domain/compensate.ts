@@ -5,9 +5,10 @@ import type { Failure, JournalEntry, StepError } from './journal.ts';
 import type { RunState } from './run-state.ts';
 import { effectKey } from './scope.ts';
 
-/** The run fails. A savepoint of the definition that was reached keeps what was done before it. */
+/** The run fails. A savepoint of the definition that was reached keeps what was done before it; a cancellation without undo, all. */
 export function failing({ definition, state }: Run, failure: Failure, { reason, message }: StepError, path = ''): Move {
-  const keeps = definition.keepsUntil === undefined ? undefined : state.marks.get(definition.keepsUntil);
+  const savepoint = definition.keepsUntil === undefined ? undefined : state.marks.get(definition.keepsUntil);
+  const keeps = state.cancel?.undo === 'none' ? state.effects.size : savepoint;
   const entry: JournalEntry = {
     kind: 'instance_failing',
     failure,
@@ -24,7 +25,9 @@ const ends = { failed: 'instance_failed', cancelled: 'instance_cancelled', timeo
 /** Undos run one by one, the latest effect first; one that is stuck does not keep the rest from being undone. */
 export function compensate({ facts, state }: Run): Move {
   if (!state.undoing.isEmpty()) return { actions: undosUnderWay(state) };
-  const next = state.failing === undefined ? undefined : latestRegistered(state, state.failing.keeps ?? 0);
+  const keeps = state.takenBack ? 0 : state.failing?.keeps;
+  const undoes = state.takenBack || state.failing !== undefined;
+  const next = undoes ? latestRegistered(state, keeps ?? 0) : undefined;
   if (next !== undefined) return { entries: [undoStarted(facts.id, next)] };
   if (!state.ended && state.failing !== undefined) return { entries: [{ kind: ends[state.failing.failure] }] };
   if (state.stuck.isEmpty()) return { entries: [{ kind: 'compensation_completed' }] };
@@ -51,8 +54,8 @@ export function undosUnderWay(state: RunState): Action[] {
         : [{ type: 'undo', path: effect.path, stepId: effect.stepId, visit: effect.visit, pace }];
     };
   // While a failed run undoes its effects one after the other, what is stuck rests.
-  const slow =
-    state.failing === undefined || state.undoing.isEmpty() ? [...state.stuck].reverse().flatMap(undo('slow')) : [];
+  const undoes = state.failing !== undefined || state.takenBack;
+  const slow = !undoes || state.undoing.isEmpty() ? [...state.stuck].reverse().flatMap(undo('slow')) : [];
   return [...[...state.undoing].flatMap(undo('quick')), ...slow];
 }
 

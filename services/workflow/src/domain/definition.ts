@@ -2,7 +2,6 @@ import type { InputCheck } from './input-schema.ts';
 import type { JsonObject } from './json.ts';
 import type { Scope } from './scope.ts';
 import type { Step } from './step-kind.ts';
-import type { Template } from './template.ts';
 
 /** A definition that passed its check, ready to be interpreted. */
 export interface Definition {
@@ -18,6 +17,8 @@ export interface Definition {
   readonly timeoutMs: number | undefined;
   /** Throws INPUT_INVALID. */
   readonly checkInput: InputCheck;
+  /** The signals that its steps wait for, with the checks of what comes with them. */
+  readonly signals: ReadonlyMap<string, InputCheck>;
   /** What a completed run gives. */
   readonly output: (scope: Scope) => JsonObject;
 }
@@ -27,8 +28,4 @@ export function stepOf(definition: Definition, stepId: string): Step {
   const step = definition.steps.get(stepId);
   if (step === undefined) throw new Error(`The definition has no step ${stepId}.`);
   return step;
-}
-
-export function outputOf(fields: readonly (readonly [string, Template])[]): (scope: Scope) => JsonObject {
-  return (scope) => Object.fromEntries(fields.map(([name, template]) => [name, template(scope)]));
 }

@@ -23,7 +23,7 @@ export type Move = { readonly entries: readonly JournalEntry[] } | { readonly ac
 export const MAX_STEP_BYTES = 1024 * 1024;
 
 /** Starts a step in a frame. What cannot be planned fails it before anybody is asked. */
-export function enter(run: Run, frame: string, stepId: string): Move {
+export function enter(run: Run, frame: string, stepId: string, edit?: JsonObject): Move {
   const step = stepOf(run.definition, stepId);
   const path = pathIn(frame, step.id);
   const visit = run.state.visits.get(path, 0) + 1;
@@ -35,22 +35,30 @@ export function enter(run: Run, frame: string, stepId: string): Move {
       const facts = bounded(step.decide(scope));
       return { entries: [started, { kind: 'step_completed', ...at, facts, attempts: 1 }] };
     }
-    return { entries: [{ ...started, ...plan(step, scope, run, at) }] };
+    // A retry begins anew: the step is not asked again because of an answer.
+    const time = (run.state.frames.get(frame)?.visits.get(step.id, 0) ?? 0) + 1;
+    return { entries: [{ ...started, ...plan(step, scope, run, at, { time, edit }) }] };
   } catch (error) {
     return { entries: [started, { kind: 'step_failed', ...at, ...expressionError(error), attempts: 0 }] };
   }
 }
 
-function plan(step: Step, scope: Scope, { facts, now }: Run, { path, visit }: Visit) {
+function plan(
+  step: Step,
+  scope: Scope,
+  { facts, now }: Run,
+  { path, visit }: Visit,
+  { time, edit }: { readonly time: number; readonly edit: JsonObject | undefined },
+) {
   if (step.block !== undefined) return step.block.spread(scope) satisfies { input: JsonValue; block: BlockRule };
   const key = effectKey(facts.id, path, visit, 'do');
-  const { request, ...suspended } = step.suspend?.(scope, now) ?? { request: step.plan?.(scope, visit) ?? {} };
+  const { request, ...suspended } = step.suspend?.(scope, now) ?? { request: step.plan?.(scope, time) ?? {} };
   const undo = step.planUndo && {
     effectKey: effectKey(facts.id, path, visit, 'undo'),
     request: bounded(step.planUndo({ ...scope, effect: { key } })),
   };
   return {
-    input: bounded(request),
+    input: bounded({ ...request, ...edit }),
     effectKey: key,
     ...(step.suspend === undefined ? {} : { suspended }),
     ...(undo === undefined ? {} : { undo }),

@@ -30,7 +30,10 @@ export function setEffect(state: RunState, at: Visit, to: Effect['state']): RunS
   const changed: RunState = {
     ...state,
     effects: state.effects.set(index, { ...effect, state: to }),
-    undoneFrom: to === 'undoing' && state.failing !== undefined ? Math.min(state.undoneFrom, index) : state.undoneFrom,
+    undoneFrom:
+      to === 'undoing' && (state.failing !== undefined || state.takenBack)
+        ? Math.min(state.undoneFrom, index)
+        : state.undoneFrom,
     undoing: to === 'undoing' ? state.undoing.add(index) : state.undoing.remove(index),
     stuck: to === 'stuck' ? state.stuck.add(index) : state.stuck.remove(index),
     undone: to === 'undone' ? state.undone + 1 : state.undone,

@@ -14,6 +14,7 @@ export function goOn(run: Run, name: string): Move {
   const at = frame?.at;
   if (frame === undefined || at === undefined || at.state === 'open')
     throw new Error(`The frame ${name} is not ready.`);
+  if (at.state === 'retry') return enter(run, name, at.stepId, at.input);
   if (at.state === 'start') return enter(run, name, run.definition.start);
   if (at.state === 'failed') {
     const { onError } = stepOf(run.definition, at.error.stepId);

@@ -1,5 +1,5 @@
 import { AppError } from '@flotilla/errors';
-import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv } from 'ajv';
 import { RE2JS } from 're2js';
 import { isObject, type JsonObject, type JsonValue, sizeOf } from './json.ts';
 import type { Problem } from './problem.ts';
@@ -7,18 +7,30 @@ import type { Problem } from './problem.ts';
 const MAX_SCHEMA_BYTES = 64 * 1024;
 const MAX_DEPTH = 16;
 
-/** Checks a run's input; throws INPUT_INVALID with every violation. */
+/** Checks what comes from outside; throws a coded error with every violation. */
 export type InputCheck = (input: JsonObject) => void;
+
+/** What a check says of that which does not fit, and where it is: a JSON pointer. */
+export interface CheckWords {
+  readonly refusal: readonly [code: 'invalid_argument', reason: string, message: string];
+  readonly field: string;
+}
+
+const ofInput: CheckWords = {
+  refusal: ['invalid_argument', 'INPUT_INVALID', 'The input does not meet the schema of the workflow.'],
+  field: '/input',
+};
 
 /** Compiles an author's schema, or says what keeps it from being used. */
 export function readInputSchema(
   schema: JsonObject | undefined,
   pointer: string,
+  words: CheckWords = ofInput,
 ): { problems: Problem[]; check: InputCheck } {
   const anything: InputCheck = () => {};
   if (schema === undefined) return { problems: [], check: anything };
   try {
-    return { problems: [], check: compileInputSchema(schema) };
+    return { problems: [], check: compileInputSchema(schema, words) };
   } catch (error) {
     const text = error instanceof Error ? error.message : '';
     const message = error instanceof AppError ? text : `It is no JSON Schema: ${text}`;
@@ -27,7 +39,7 @@ export function readInputSchema(
 }
 
 /** Patterns run in linear time (RE2), and references are refused: a schema comes from an author who is not trusted. */
-function compileInputSchema(schema: JsonObject): InputCheck {
+export function compileInputSchema(schema: JsonObject, { refusal, field }: CheckWords): InputCheck {
   if (sizeOf(schema) > MAX_SCHEMA_BYTES) throw refuse(`The schema has more than ${MAX_SCHEMA_BYTES} bytes.`);
   refuseUnsafe(schema, 0);
   const ajv = new Ajv({
@@ -40,18 +52,13 @@ function compileInputSchema(schema: JsonObject): InputCheck {
   const check = ajv.compile(schema);
   return (input) => {
     if (check(input)) return;
-    throw new AppError('invalid_argument', 'INPUT_INVALID', 'The input does not meet the schema of the workflow.', {
-      violations: violationsOf(check),
-    });
+    const violations = (check.errors ?? []).slice(0, 50).map((error) => ({
+      field: `${field}${error.instancePath}`,
+      reason: refusal[1],
+      message: error.message ?? 'is not valid',
+    }));
+    throw new AppError(...refusal, { violations });
   };
-}
-
-function violationsOf(check: ValidateFunction): { field: string; reason: string; message: string }[] {
-  return (check.errors ?? []).slice(0, 50).map((error) => ({
-    field: `/input${error.instancePath}`,
-    reason: 'INPUT_INVALID',
-    message: error.message ?? 'is not valid',
-  }));
 }
 
 const linear = Object.assign(

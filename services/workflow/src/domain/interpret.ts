@@ -8,6 +8,7 @@ import type { Failure, Recorded, StepError } from './journal.ts';
 import type { JsonObject } from './json.ts';
 import { applyEntry, type OpenStep, type RunState } from './run-state.ts';
 import type { RunFacts } from './scope.ts';
+import { takeSignal } from './signals.ts';
 import type { Step } from './step-kind.ts';
 import { turn } from './turn-block.ts';
 
@@ -66,6 +67,9 @@ function move(run: Run): Move {
   if (expired !== undefined) return expire(stepOf(definition, expired.stepId), expired);
   const undo = rollBack(run);
   if (undo !== undefined) return undo;
+  const taken = state.signals.isEmpty() ? undefined : takeSignal(state);
+  if (taken !== undefined) return { entries: [taken] };
+  if (state.paused) return { actions: underWay(definition, state, now) };
   const frame = state.ready.first();
   if (frame !== undefined) return goOn(run, frame);
   const block = state.open.size < MAX_OPEN ? state.turning.first() : decided(state);
@@ -108,7 +112,7 @@ function underWay(definition: Definition, state: RunState, now: Date): readonly 
   }
   const [until] = times.sort((one, other) => Date.parse(one) - Date.parse(other));
   if (until !== undefined) return [...actions, { type: 'wait', until }];
-  return state.waiting.isEmpty() ? actions : [...actions, { type: 'wait' }];
+  return state.waiting.isEmpty() && !state.paused ? actions : [...actions, { type: 'wait' }];
 }
 
 function isDue(time: string | undefined, now: Date): boolean {
@@ -118,5 +122,5 @@ function isDue(time: string | undefined, now: Date): boolean {
 function deadlineOf(definition: Definition, state: RunState): string | undefined {
   return definition.timeoutMs === undefined
     ? undefined
-    : new Date(Date.parse(state.startedAt) + definition.timeoutMs).toISOString();
+    : new Date(Date.parse(state.clockFrom) + definition.timeoutMs).toISOString();
 }

@@ -21,13 +21,19 @@ export type JournalEntry =
       /** Absent where the step asks nobody. */
       readonly effectKey?: string;
       /** The step waits for an outcome that a command brings, or that comes by itself at a time. */
-      readonly suspended?: { readonly wakeAt?: string };
+      readonly suspended?: Suspended;
       /** The step holds other steps: what is gone through, and when that is enough. */
       readonly block?: BlockRule;
       /** Registered before the effect happens, so that nothing can happen without its undo being known. */
       readonly undo?: UndoPlan;
     })
-  | (Visit & { readonly kind: 'step_completed'; readonly facts: JsonObject; readonly attempts: number })
+  | (Visit & {
+      readonly kind: 'step_completed';
+      readonly facts: JsonObject;
+      readonly attempts: number;
+      /** The number of the signal that the step took. */
+      readonly signal?: number;
+    })
   /** Of a block, the path of the step inside that failed. */
   | (Visit & StepError & { readonly kind: 'step_failed'; readonly attempts: number; readonly cause?: string })
   /** A step that failed does not fail its frame: the definition says where to go on. */
@@ -36,12 +42,20 @@ export type JournalEntry =
   | (StepError & { readonly kind: 'frame_failed'; readonly frame: string; readonly path: string })
   /** Effects are undone while the run goes on: before a block is complete, or a caught step left. */
   | (Visit & RollbackRange & { readonly kind: 'rollback_started' })
-  | { readonly kind: 'cancel_requested'; readonly reason: string; readonly requestedBy: string }
+  /** Told for the record: what a say comes to is the outcome of the step. */
+  | (Visit & { readonly kind: 'approval_decided'; readonly userId: string; readonly verdict: 'approve' | 'reject' })
+  | (Visit & { readonly kind: 'approval_delegated'; readonly fromUserId: string; readonly toUserId: string })
+  | (Request & { readonly kind: 'cancel_requested'; readonly undo?: 'none' })
+  | (Request & { readonly kind: 'instance_paused' | 'instance_resumed' })
+  | (Request & { readonly kind: 'instance_retried'; readonly stepId: string; readonly input?: JsonObject })
+  /** What a run that has ended has done is to be taken back. */
+  | (Request & { readonly kind: 'undo_requested' })
+  | { readonly kind: 'signal_received'; readonly name: string; readonly payload: JsonObject; readonly sentBy: string }
   | (StepError & {
       readonly kind: 'instance_failing';
       readonly failure: Failure;
       readonly path?: string;
-      /** How many effects stay: those before the savepoint. */
+      /** How many effects stay: those before the savepoint, or all. */
       readonly keeps?: number;
     })
   | (Visit & { readonly kind: 'undo_started'; readonly effectKey: string })
@@ -73,6 +87,18 @@ export interface BlockRule {
 export interface RollbackRange {
   readonly from: number;
   readonly of: 'all' | 'step' | readonly string[];
+}
+
+/** Somebody's wish, on the record. */
+interface Request {
+  readonly reason: string;
+  readonly requestedBy: string;
+}
+
+/** What ends a wait by itself: a time, or a signal of this name. */
+export interface Suspended {
+  readonly wakeAt?: string;
+  readonly signal?: string;
 }
 
 export interface StepError {

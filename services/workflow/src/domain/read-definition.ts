@@ -3,7 +3,7 @@ import { checkGraph } from './check-graph.ts';
 import { checkProofs } from './check-proofs.ts';
 import { checkSavepoints, resolveSavepoints } from './check-savepoints.ts';
 import type { Definition } from './definition.ts';
-import { readInputSchema } from './input-schema.ts';
+import { type InputCheck, readInputSchema } from './input-schema.ts';
 import { type JsonObject, type JsonValue, sizeOf } from './json.ts';
 import type { Problem, ProblemReason } from './problem.ts';
 import { type Complaints, type ReadSequence, readSequence, sequencesOf } from './read-sequence.ts';
@@ -60,6 +60,7 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
   problems.push(
     ...input.problems,
     ...duplicates(steps),
+    ...disagreements(steps),
     ...sequences.flatMap(({ sequence }) => checkGraph(sequence)),
     ...checkProofs(root),
     ...checkSavepoints(root, json.onFailure?.rollbackTo),
@@ -81,9 +82,27 @@ function definitionOf(
     keepsUntil: savepoints.stepOf(json.onFailure?.rollbackTo),
     timeoutMs: json.timeoutMs,
     driver: json.driver,
+    signals: signalsOf(steps),
     checkInput,
     output: (scope) => (root.output?.(scope) ?? {}) as JsonObject,
   };
+}
+
+/** Whoever sends a signal must be told whether it fits, also before a step waits for it: so all that wait for one have one schema. */
+function disagreements(steps: readonly ReadStep[]): Problem[] {
+  const schemas = new Map<string, string>();
+  return steps.flatMap(({ pointer, step: { signal } }): Problem[] => {
+    if (signal === undefined) return [];
+    const schema = JSON.stringify(signal.schema);
+    const known = schemas.get(signal.name) ?? schema;
+    schemas.set(signal.name, known);
+    const message = `Another step waits for "${signal.name}" with another schema.`;
+    return known === schema ? [] : [{ pointer: `${pointer}/schema`, reason: 'FIELD_INVALID', message }];
+  });
+}
+
+function signalsOf(steps: readonly ReadStep[]): ReadonlyMap<string, InputCheck> {
+  return new Map(steps.flatMap(({ step: { signal } }) => (signal === undefined ? [] : [[signal.name, signal.check]])));
 }
 
 function duplicates(steps: readonly ReadStep[]): Problem[] {

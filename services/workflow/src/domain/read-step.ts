@@ -77,6 +77,8 @@ export function readStep(
   }
   const step: Step = {
     ...plan,
+    // Changed after it was approved or checked, it would be something else.
+    ...(irreversible ? { editable: {} } : {}),
     ...(planUndo === undefined || irreversible ? {} : { planUndo }),
     id: stepId,
     kind: kind.kind,

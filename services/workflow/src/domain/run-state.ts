@@ -1,9 +1,11 @@
 import * as im from 'immutable';
 import { type BlockState, beginBlock, endFrame, haltBlock, withoutBlock } from './fold-blocks.ts';
 import { type Effect, failEffects, register, setEffect, startRollback } from './fold-effects.ts';
-import type { Failure, JournalEntry, Recorded, StepError, Visit } from './journal.ts';
+import type { Failure, Recorded, StepError, Suspended, Visit } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { frameOf, visitKey } from './path.ts';
+import { retried } from './retry.ts';
+import type { Signals } from './signals.ts';
 
 export type InstanceStatus = 'pending' | 'running' | 'paused' | 'completed' | Failure;
 export type CompensationState = 'none' | 'running' | 'complete' | 'stuck';
@@ -12,7 +14,7 @@ export type CompensationState = 'none' | 'running' | 'complete' | 'stuck';
 export interface OpenStep extends Visit {
   readonly input: JsonValue;
   /** The outside is not asked: a command brings the outcome, or it comes by itself at `wakeAt`. */
-  readonly suspended: { readonly wakeAt?: string } | undefined;
+  readonly suspended: Suspended | undefined;
 }
 
 /** A sequence of steps that is gone through: that of the run itself, of a branch, of an item. */
@@ -26,6 +28,8 @@ export interface Frame {
 
 export type Cursor =
   | { readonly state: 'start' }
+  /** The step is to be taken once more, with these changes to what it asks. */
+  | { readonly state: 'retry'; readonly stepId: string; readonly input: JsonObject | undefined }
   | { readonly state: 'open'; readonly stepId: string }
   | { readonly state: 'completed'; readonly stepId: string }
   | { readonly state: 'caught'; readonly stepId: string; readonly next: string }
@@ -63,7 +67,17 @@ export interface RunState {
   readonly done: im.Set<string>;
   /** How many effects were registered when a step of the root was completed, by step id. */
   readonly marks: im.Map<string, number>;
-  readonly cancel: { readonly reason: string } | undefined;
+  /** Steps at the root in the order in which they were begun, with how many effects there were by then. */
+  readonly begun: im.List<{ readonly stepId: string; readonly effects: number }>;
+  /** From when the run's time limit counts: its start, or its last retry. RFC 3339. */
+  readonly clockFrom: string;
+  readonly paused: boolean;
+  readonly signals: Signals;
+  /** Signals that were ever received: the next one's number. */
+  readonly signalCount: number;
+  readonly cancel: { readonly reason: string; readonly undo?: 'none' } | undefined;
+  /** The run has ended, and what it did and kept is taken back. */
+  readonly takenBack: boolean;
   readonly failing:
     | (StepError & { readonly failure: Failure; readonly path?: string; readonly keeps?: number })
     | undefined;
@@ -103,7 +117,13 @@ export const emptyState: RunState = {
   visits: im.Map(),
   done: im.Set(),
   marks: im.Map(),
+  begun: im.List(),
+  clockFrom: '',
+  paused: false,
+  signals: im.OrderedMap(),
+  signalCount: 0,
   cancel: undefined,
+  takenBack: false,
   failing: undefined,
   effects: im.List(),
   effectAt: im.Map(),
@@ -124,14 +144,15 @@ export function foldJournal(journal: readonly Recorded[]): RunState {
 export function applyEntry(state: RunState, entry: Recorded): RunState {
   switch (entry.kind) {
     case 'instance_started':
-      return { ...state, input: entry.input, startedAt: entry.occurredAt };
+      return { ...state, input: entry.input, startedAt: entry.occurredAt, clockFrom: entry.occurredAt };
     case 'step_started':
       return begin(state, entry);
     case 'step_completed': {
       const closed = close(state, entry, { state: 'completed', stepId: entry.stepId });
       const after = withFacts(closed, entry, { ...entry.facts, visit: entry.visit });
       const marks = frameOf(entry.path) === '' ? state.marks.set(entry.stepId, state.effects.size) : state.marks;
-      return { ...after, marks, done: state.done.add(entry.stepId) };
+      const signals = entry.signal === undefined ? state.signals : state.signals.remove(entry.signal);
+      return { ...after, marks, signals, done: state.done.add(entry.stepId) };
     }
     case 'step_failed': {
       const { path, stepId, visit, reason, message, cause = path } = entry;
@@ -156,7 +177,22 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'rollback_started':
       return startRollback(haltBlock(state, entry.path), entry);
     case 'cancel_requested':
-      return { ...state, cancel: { reason: entry.reason } };
+      return { ...state, cancel: entry };
+    case 'approval_decided':
+    case 'approval_delegated':
+      return state;
+    case 'instance_paused':
+    case 'instance_resumed':
+      return { ...state, paused: entry.kind === 'instance_paused' };
+    case 'instance_retried':
+      return retried(state, entry);
+    case 'undo_requested':
+      return failEffects({ ...state, takenBack: true, settled: false }, 0);
+    case 'signal_received': {
+      const { name, payload, sentBy, occurredAt } = entry;
+      const signals = state.signals.set(state.signalCount, { name, payload, sentBy, sentAt: occurredAt });
+      return { ...state, signals, signalCount: state.signalCount + 1 };
+    }
     case 'instance_failing':
       return failEffects({ ...state, failing: entry }, entry.keeps ?? 0);
     case 'undo_started':
@@ -194,6 +230,7 @@ function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started
       visits: frame.visits.set(stepId, frame.visits.get(stepId, 0) + 1),
       at: { state: 'open', stepId },
     }),
+    begun: name === '' ? state.begun.push({ stepId, effects: state.effects.size }) : state.begun,
     ready: state.ready.remove(name),
     open: block === undefined ? state.open.set(key, { path, stepId, visit, input, suspended }) : state.open,
     waiting: suspended === undefined ? state.waiting : state.waiting.add(key),
@@ -227,21 +264,17 @@ function withFacts(state: RunState, { path, stepId }: Visit, facts: JsonObject):
 export function statusOf(state: RunState): InstanceStatus {
   if (state.failing !== undefined) return state.failing.failure;
   if (state.ended) return 'completed';
+  if (state.paused) return 'paused';
   return state.firstStepAt === undefined ? 'pending' : 'running';
 }
 
 export function compensationOf(state: RunState): CompensationState {
-  if (state.failing === undefined) {
+  if (state.failing === undefined && !state.takenBack) {
     if (!state.rollbacks.isEmpty()) return 'running';
     if (!state.stuck.isEmpty()) return 'stuck';
     return state.undone > 0 ? 'complete' : 'none';
   }
   const left = state.effects.size - state.undone - state.kept;
   if (left === 0) return state.undone > 0 ? 'complete' : 'none';
-  return state.ended ? 'stuck' : 'running';
-}
-
-/** Whether an entry of this kind is the last word on a run, stuck undos apart. */
-export function endsRun(kind: JournalEntry['kind']): boolean {
-  return ['instance_completed', 'instance_failed', 'instance_cancelled', 'instance_timed_out'].includes(kind);
+  return left === state.stuck.size && state.ended ? 'stuck' : 'running';
 }

@@ -47,7 +47,7 @@ const stepFields: JsonObject = {
 const irreversible: JsonObject = {
   type: 'boolean',
   description:
-    'Cannot be undone: allowed only where every path leads through a validation whose `minimum` is `passed`.',
+    'Cannot be undone: allowed only where every path leads through a proof, a passed validation or an approval.',
 };
 
 const definitionFields: JsonObject = {

@@ -1,3 +1,4 @@
+import type { InputCheck } from './input-schema.ts';
 import type { BlockRule, Outcome, StepError } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ProblemReason } from './problem.ts';
@@ -29,8 +30,8 @@ export interface StepKind {
 
 /** What a kind makes of its fields. */
 export interface StepPlan {
-  /** What is asked of the outside. Throws where an expression cannot be evaluated. */
-  readonly plan?: (scope: Scope, visit: number) => JsonObject;
+  /** What is asked of the outside, and which time, from 1. Throws where an expression cannot be evaluated. */
+  readonly plan?: (scope: Scope, time: number) => JsonObject;
   /** Instead of `plan`: a step that asks nobody is decided inside the interpreter. */
   readonly decide?: (scope: Scope) => JsonObject;
   /** Instead of `plan`: once started, the step waits until a command brings its outcome (`settleSuspended`), or its time comes. */
@@ -43,6 +44,10 @@ export interface StepPlan {
   readonly planUndo?: (scope: Scope) => JsonObject;
   /** Where the run goes after the step left these facts. The default is `next`. */
   readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
+  /** What of the request may be changed by whoever retries the run from this step. */
+  readonly editable?: Readonly<Record<string, EditableField>>;
+  /** The signal that the step waits for, with the check of what comes with it. */
+  readonly signal?: SignalWait;
   /** Lets only answers through that passed, or that somebody approved: an irreversible step may follow. */
   readonly proves?: boolean;
 }
@@ -93,11 +98,21 @@ export interface OnError {
   readonly rollbackTo?: string;
 }
 
+export interface SignalWait {
+  readonly name: string;
+  readonly schema: JsonValue;
+  readonly check: InputCheck;
+}
+
+export type EditableField = 'text' | 'object' | 'any';
+
 /** What a step waits for. The request is the step's input, as its task shows it. */
 export interface Suspension {
   readonly request: JsonObject;
   /** RFC 3339. None: only a command ends the wait. */
   readonly wakeAt?: string;
+  /** The name of the signal that ends the wait. */
+  readonly signal?: string;
 }
 
 export type Conclusion =

@@ -69,7 +69,7 @@ export function archive(workflow: Workflow): Workflow {
 }
 
 /** The version that a new run is made of. */
-export function versionToStart(workflow: Workflow): number {
+export function versionToStart(workflow: Workflow, wanted = 0): number {
   if (workflow.status !== 'active') {
     throw new AppError(
       'failed_precondition',
@@ -77,7 +77,10 @@ export function versionToStart(workflow: Workflow): number {
       `The workflow is ${workflow.status}: only an active one starts runs.`,
     );
   }
-  return workflow.version;
+  if (wanted > workflow.version) {
+    throw new AppError('failed_precondition', 'WORKFLOW_VERSION_UNKNOWN', `The workflow has no version ${wanted}.`);
+  }
+  return wanted === 0 ? workflow.version : wanted;
 }
 
 function archived(): AppError {

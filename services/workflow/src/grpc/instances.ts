@@ -1,7 +1,13 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { InstanceService } from '@flotilla/contracts/workflow';
-import type { ServiceImplementation } from '@flotilla/grpc';
+import { type InstanceService, Undo } from '@flotilla/contracts/workflow';
+import type { Call, ServiceImplementation } from '@flotilla/grpc';
+import type { Tx } from '@flotilla/postgres';
 import { cancelInstance } from '../commands/cancel-instance.ts';
+import { pauseInstance, resumeInstance } from '../commands/pause-instance.ts';
+import { retryInstance } from '../commands/retry-instance.ts';
+import { signalInstance } from '../commands/signal-instance.ts';
+import type { Instance } from '../db/instance-repository.ts';
+import type { Schema } from '../db/schema.ts';
 import { stepIdOf } from '../domain/path.ts';
 import { type Starting, startFor } from '../lane/start-run.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
@@ -21,6 +27,20 @@ export interface Running extends Starting, Granting {
 
 export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
   const { db, drivers, wakeups } = running;
+
+  /** Has a command move a run, and tells its driver and whoever follows it. */
+  async function steered<Wish>(
+    call: Call,
+    instanceId: string,
+    command: (running: Running, tx: Tx<Schema>, wish: Wish) => Promise<Instance>,
+    wish: Wish,
+  ) {
+    const message = await db.write(call, async (tx) => toInstanceMessage(await command(running, tx, wish)));
+    wakeups.wake(instanceId);
+    drivers.wake({ tenantId: call.principal.tenantId, instanceId });
+    return message;
+  }
+
   return {
     async startInstance({ workflowId, input = {}, tags }, call) {
       const startedBy = actorId(call);
@@ -52,12 +72,33 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         const page = await pageOfInstances(tx, fromListRequest(request), request);
         return { instances: page.rows.map(toInstanceMessage), nextPageToken: page.nextPageToken };
       }),
-    async cancelInstance({ id, reason }, call) {
+    async cancelInstance({ id, reason, undo }, call) {
       const requestedBy = call.principal.actor.id;
-      const instance = await db.write(call, (tx) => cancelInstance(running, tx, { id, reason, requestedBy }));
+      const instance = await db.write(call, (tx) =>
+        cancelInstance(running, tx, { id, reason, requestedBy, undo: undo !== Undo.NONE }),
+      );
       wakeups.wake(id);
       drivers.cancel(id);
       return toInstanceMessage(instance);
+    },
+    pauseInstance: (request, call) => steered(call, request.id, pauseInstance, { ...request, ...requestedBy(call) }),
+    resumeInstance: (request, call) => steered(call, request.id, resumeInstance, { ...request, ...requestedBy(call) }),
+    signalInstance: ({ id, name, payload = {} }, call) =>
+      steered(call, id, signalInstance, { id, name, payload, sentBy: call.principal.actor.id }),
+    async retryInstance({ id, stepId, input, reason }, call) {
+      actorId(call);
+      await db.read(call, (tx) => getInstance(tx, id)); // before a grant is made for nothing
+      const retry = async (grantId: string) => {
+        const wish = { id, stepId, input, reason, grantId, ...requestedBy(call) };
+        const message = await db.write(call, async (tx) => toInstanceMessage(await retryInstance(running, tx, wish)));
+        const { driverEpoch: epoch, ...now } = await db.read(call, (tx) => getInstance(tx, id));
+        const used = now.grantId === grantId;
+        if (used) drivers.start({ tenantId: call.principal.tenantId, instanceId: id, epoch });
+        wakeups.wake(id);
+        return { message, used };
+      };
+      const purpose = `workflow_instances/${id}/${running.newId()}`;
+      return (await withGrant(running, call, purpose, retry, ({ used }) => used)).message;
     },
     listTasks: (request, call) =>
       db.read(call, async (tx) => {
@@ -73,6 +114,10 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         yield toUpdateMessage(update);
     },
   };
+}
+
+function requestedBy({ principal }: Call): { readonly requestedBy: string } {
+  return { requestedBy: principal.actor.id };
 }
 
 function toUpdateMessage({ cursor, entry, instance }: Update) {

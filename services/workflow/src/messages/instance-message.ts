@@ -50,6 +50,8 @@ export function toInstanceMessage(instance: Instance): MessageInitShape<typeof I
     ...(instance.completedAt === undefined ? {} : { completeTime: timestampFromDate(new Date(instance.completedAt)) }),
     etag: String(instance.revision),
     tags: [...instance.tags],
+    parentInstanceId: instance.parent?.instanceId ?? '',
+    parentPath: instance.parent?.path ?? '',
   };
 }
 
@@ -69,11 +71,12 @@ export function toInstanceSummary(instance: Instance): MessageInitShape<typeof I
 }
 
 export function fromListRequest(request: ListInstancesRequest): InstanceFilter {
-  const { workflowId, status, createdFrom, createdBefore, tag, createdBy } = request;
+  const { workflowId, status, createdFrom, createdBefore, tag, createdBy, parentInstanceId } = request;
   return {
     workflowId,
     tag,
     createdBy,
+    parentInstanceId,
     status: fromInstanceStatus(status),
     createdFrom: createdFrom && timestampDate(createdFrom),
     createdBefore: createdBefore && timestampDate(createdBefore),

@@ -5,7 +5,7 @@ import { readJournal } from '../db/journal-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
-import { applyEntry, emptyState, endsRun, type RunState } from '../domain/run-state.ts';
+import { applyEntry, emptyState, type RunState } from '../domain/run-state.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** An entry in its place, and the run as it was after it. */
@@ -41,8 +41,8 @@ export async function* watchInstance(
       cursor += 1;
       state = applyEntry(state, entry);
       if (cursor > wish.after) yield { cursor, entry, instance: instanceAfter(page.instance, state) };
-      if (endsRun(entry.kind)) return;
     }
+    if (state.ended && page.entries.length < PAGE) return; // an end that a retry went on from is none
     call.signal.throwIfAborted();
     waitMs = page.entries.length > 0 ? shortestWaitMs : Math.min(waitMs * 2, longestWaitMs);
     if (page.entries.length < PAGE) await changed.within(waitMs, call.signal);

@@ -1,5 +1,6 @@
 import type { StepKind } from '../domain/step-kind.ts';
 import { agentStep } from './agent/step.ts';
+import { approvalStep } from './approval/step.ts';
 import { decisionStep } from './decision/step.ts';
 import { httpStep } from './http/step.ts';
 import { mapStep } from './map/step.ts';
@@ -8,6 +9,7 @@ import { parallelStep } from './parallel/step.ts';
 import { transformStep } from './transform/step.ts';
 import { validationStep } from './validation/step.ts';
 import { waitStep } from './wait/step.ts';
+import { workflowStep } from './workflow/step.ts';
 
 /** Every kind of step that a definition may hold. */
 export const stepKinds: readonly StepKind[] = [
@@ -20,4 +22,6 @@ export const stepKinds: readonly StepKind[] = [
   parallelStep,
   mapStep,
   waitStep,
+  approvalStep,
+  workflowStep,
 ];

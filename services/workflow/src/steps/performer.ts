@@ -32,11 +32,11 @@ export interface Performer {
   perform?(attempt: Attempt): Promise<JsonObject>;
   /** Accepts that nothing happened, and leaves a tombstone under `doKey`, so that a late effect is refused. */
   undo?(attempt: Attempt & { readonly doKey: string }): Promise<void>;
-  /** A step waits now: in the transaction that journals it, so nothing slow. */
+  /** A step waits now: in the transaction that journals it, so nothing slow. Answers an outcome where there is nothing to wait for. */
   waits?(
     tx: Tx<Schema>,
     wait: Place & { readonly request: JsonObject; readonly wakeAt: string | undefined },
-  ): Promise<void>;
+  ): Promise<Outcome | undefined>;
   /** A step has its outcome, whoever brought it, and waits no more: in the transaction that journals it. */
   waited?(tx: Tx<Schema>, place: Place, outcome: Outcome): Promise<void>;
 }

@@ -3,11 +3,14 @@ import { NotificationService, TemplateService } from '@flotilla/contracts/notifi
 import { ValidationService } from '@flotilla/contracts/validation';
 import { createGrpcClient } from '@flotilla/grpc';
 import type { Metrics } from '@flotilla/observability';
+import type { ChildRuns } from '../commands/child-runs.ts';
 import { createAgentPerformer } from './agent/perform.ts';
+import { approvalPerformer } from './approval/perform.ts';
 import { createHttpPerformer } from './http/perform.ts';
 import { createNotificationPerformer } from './notification/perform.ts';
-import type { Performers } from './performer.ts';
+import type { Performer, Performers } from './performer.ts';
 import { createValidationPerformer } from './validation/perform.ts';
+import { createWorkflowPerformer } from './workflow/perform.ts';
 
 /** Where steps are performed. */
 export interface Neighbours {
@@ -22,6 +25,7 @@ export interface Neighbours {
 export function createPerformers(
   neighbours: Neighbours,
   metrics: Metrics,
+  children: ChildRuns,
 ): { performers: Performers; close: () => void } {
   const agent = { address: neighbours.agentAddress, metrics };
   const notification = { address: neighbours.notificationAddress, metrics };
@@ -31,10 +35,12 @@ export function createPerformers(
   const notifications = createGrpcClient(NotificationService, notification);
   const templates = createGrpcClient(TemplateService, notification);
   return {
-    performers: new Map([
+    performers: new Map<string, Performer>([
       ['agent', createAgentPerformer(agents, executions)],
       ['validation', createValidationPerformer(validation)],
       ['http', createHttpPerformer(new Set(neighbours.allowedHosts))],
+      ['approval', approvalPerformer],
+      ['workflow', createWorkflowPerformer(children)],
       ['notification', createNotificationPerformer(notifications, templates)],
     ]),
     close: () => [agents, executions, validation, notifications, templates].forEach((client) => void client.close()),

@@ -44,6 +44,7 @@ export const agentStep: StepKind = {
       );
     }
     return {
+      editable: { prompt: 'text' },
       plan(scope, visit): AgentRequest {
         const words = visit > 1 && reask !== undefined ? reask : prompt;
         return {

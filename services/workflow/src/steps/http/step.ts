@@ -45,7 +45,10 @@ export const httpStep: StepKind = {
   read(fields, reader) {
     const plan = readRequest(fields, '', reader, false);
     const undo = fields['undo'] as JsonObject | undefined;
-    return undo === undefined ? { plan } : { plan, planUndo: readRequest(undo, '/undo', reader, true) };
+    const editable = { body: 'any' } as const;
+    return undo === undefined
+      ? { plan, editable }
+      : { plan, editable, planUndo: readRequest(undo, '/undo', reader, true) };
   },
 };
 

@@ -45,6 +45,7 @@ export const notificationStep: StepKind = {
       );
     }
     return {
+      editable: { variables: 'object' },
       plan: (scope): NotificationRequest => ({
         templateId: templateId === undefined ? null : (templateId(scope) as string),
         templateName: templateName === undefined ? null : (templateName(scope) as string),

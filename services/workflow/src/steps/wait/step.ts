@@ -2,10 +2,14 @@ import { AppError } from '@flotilla/errors';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { StepKind } from '../../domain/step-kind.ts';
 import { durationMs } from './duration.ts';
+import { readSignalWait, signalFields } from './signal.ts';
 
 const MAX_WAIT_MS = 366 * 86_400_000;
 
-/** Waits for a while, or until a time. Leaves `output.until`. */
+/**
+ * Waits for a while, or until a time, and leaves `output.until`. Or waits for a signal, and leaves what came with it as `output`,
+ * `sentBy`, `sentAt` and `expired`: whether none came.
+ */
 export const waitStep: StepKind = {
   kind: 'wait',
   effect: false,
@@ -20,14 +24,19 @@ export const waitStep: StepKind = {
       description: 'Milliseconds, or a template of an ISO 8601 duration (`PT15M`) or of seconds (`90s`); or `until`.',
     },
     until: { type: 'string', minLength: 1, description: 'Template of an RFC 3339 time; or `duration`.' },
+    ...signalFields,
   },
   read(fields, reader) {
+    if (fields['signal'] !== undefined) return readSignalWait(fields, reader);
+    for (const name of ['schema', 'expiresInMs', 'onExpiry'].filter((one) => fields[one] !== undefined)) {
+      reader.problem(`/${name}`, 'FIELD_INVALID', 'It goes with "signal" only.');
+    }
     const template = (name: string) =>
       fields[name] === undefined ? undefined : reader.template(`/${name}`, fields[name] as JsonValue);
     const duration = template('duration');
     const until = template('until');
     if ((duration === undefined) === (until === undefined)) {
-      const message = 'Either "duration" or "until" says how long to wait.';
+      const message = 'Either "duration", "until" or "signal" says what to wait for.';
       reader.problem(duration === undefined ? '/duration' : '/until', 'FIELD_INVALID', message);
     }
     const fixed = fields['duration'];

@@ -7,6 +7,8 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_flotilla_options_v1_options } from "../../options/v1/options_pb.ts";
+import type { Approval, Verdict } from "./approvals_pb.ts";
+import { file_flotilla_workflow_v1_approvals } from "./approvals_pb.ts";
 import type { CompensationState, CompensationStatus, InstanceStatus, TaskStatus } from "./instances_pb.ts";
 import { file_flotilla_workflow_v1_instances } from "./instances_pb.ts";
 import type { Workflow } from "./workflows_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/workflow/v1/events.proto.
  */
 export const file_flotilla_workflow_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUwoQV29ya2Zsb3dBcmNoaXZlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93RGVsZXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzImIKD0luc3RhbmNlU3RhcnRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNvbXBsZXRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJhCg5JbnN0YW5jZUZhaWxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNhbmNlbGxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLEAQoMU3RlcEZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSEQoJc3RlcF9raW5kGAMgASgJEg0KBXZpc2l0GAQgASgFEjAKBnN0YXR1cxgFIAEoDjIgLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2tTdGF0dXMSFAoMZXJyb3JfcmVhc29uGAYgASgJEgwKBHBhdGgYByABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMiwQEKFENvbXBlbnNhdGlvbkZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSOAoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdHVzEhQKDGVycm9yX3JlYXNvbhgFIAEoCRIMCgRwYXRoGAYgASgJOhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIpYCCg9JbnN0YW5jZVN1bW1hcnkSCgoCaWQYASABKAkSEwoLd29ya2Zsb3dfaWQYAiABKAkSFQoNd29ya2Zsb3dfc2x1ZxgDIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAQgASgFEjQKBnN0YXR1cxgFIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgGIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEhQKDGVycm9yX3JlYXNvbhgHIAEoCRISCgplcnJvcl9zdGVwGAggASgJEhIKCmNyZWF0ZWRfYnkYCSABKAliBnByb3RvMw", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
+  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUwoQV29ya2Zsb3dBcmNoaXZlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93RGVsZXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzImIKD0luc3RhbmNlU3RhcnRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNvbXBsZXRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJhCg5JbnN0YW5jZUZhaWxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNhbmNlbGxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLEAQoMU3RlcEZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSEQoJc3RlcF9raW5kGAMgASgJEg0KBXZpc2l0GAQgASgFEjAKBnN0YXR1cxgFIAEoDjIgLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2tTdGF0dXMSFAoMZXJyb3JfcmVhc29uGAYgASgJEgwKBHBhdGgYByABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMiwQEKFENvbXBlbnNhdGlvbkZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSOAoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdHVzEhQKDGVycm9yX3JlYXNvbhgFIAEoCRIMCgRwYXRoGAYgASgJOhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIlQKEUFwcHJvdmFsUmVxdWVzdGVkEjAKCGFwcHJvdmFsGAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuQXBwcm92YWw6DbK2GAlhcHByb3ZhbHMikwEKD0FwcHJvdmFsRGVjaWRlZBIwCghhcHByb3ZhbBgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLkFwcHJvdmFsEg8KB3VzZXJfaWQYAiABKAkSLgoHdmVyZGljdBgDIAEoDjIdLmZsb3RpbGxhLndvcmtmbG93LnYxLlZlcmRpY3Q6DbK2GAlhcHByb3ZhbHMiVAoRQXBwcm92YWxEZWxlZ2F0ZWQSMAoIYXBwcm92YWwYASABKAsyHi5mbG90aWxsYS53b3JrZmxvdy52MS5BcHByb3ZhbDoNsrYYCWFwcHJvdmFscyJRCg5BcHByb3ZhbENsb3NlZBIwCghhcHByb3ZhbBgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLkFwcHJvdmFsOg2ythgJYXBwcm92YWxzIpYCCg9JbnN0YW5jZVN1bW1hcnkSCgoCaWQYASABKAkSEwoLd29ya2Zsb3dfaWQYAiABKAkSFQoNd29ya2Zsb3dfc2x1ZxgDIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAQgASgFEjQKBnN0YXR1cxgFIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgGIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEhQKDGVycm9yX3JlYXNvbhgHIAEoCRISCgplcnJvcl9zdGVwGAggASgJEhIKCmNyZWF0ZWRfYnkYCSABKAliBnByb3RvMw", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_approvals, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
 
 /**
  * A workflow exists, as a draft.
@@ -307,6 +309,92 @@ export const CompensationFinishedSchema: GenMessage<CompensationFinished> = /*@_
   messageDesc(file_flotilla_workflow_v1_events, 11);
 
 /**
+ * A run waits for people.
+ *
+ * @generated from message flotilla.workflow.v1.ApprovalRequested
+ */
+export type ApprovalRequested = Message<"flotilla.workflow.v1.ApprovalRequested"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.ApprovalRequested.
+ * Use `create(ApprovalRequestedSchema)` to create a new message.
+ */
+export const ApprovalRequestedSchema: GenMessage<ApprovalRequested> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 12);
+
+/**
+ * Somebody approved or rejected.
+ *
+ * @generated from message flotilla.workflow.v1.ApprovalDecided
+ */
+export type ApprovalDecided = Message<"flotilla.workflow.v1.ApprovalDecided"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+
+  /**
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: flotilla.workflow.v1.Verdict verdict = 3;
+   */
+  verdict: Verdict;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.ApprovalDecided.
+ * Use `create(ApprovalDecidedSchema)` to create a new message.
+ */
+export const ApprovalDecidedSchema: GenMessage<ApprovalDecided> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 13);
+
+/**
+ * Somebody handed their say to somebody else.
+ *
+ * @generated from message flotilla.workflow.v1.ApprovalDelegated
+ */
+export type ApprovalDelegated = Message<"flotilla.workflow.v1.ApprovalDelegated"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.ApprovalDelegated.
+ * Use `create(ApprovalDelegatedSchema)` to create a new message.
+ */
+export const ApprovalDelegatedSchema: GenMessage<ApprovalDelegated> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 14);
+
+/**
+ * A run does not wait for people any more: it was approved, rejected, expired or cancelled.
+ *
+ * @generated from message flotilla.workflow.v1.ApprovalClosed
+ */
+export type ApprovalClosed = Message<"flotilla.workflow.v1.ApprovalClosed"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.Approval approval = 1;
+   */
+  approval?: Approval | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.ApprovalClosed.
+ * Use `create(ApprovalClosedSchema)` to create a new message.
+ */
+export const ApprovalClosedSchema: GenMessage<ApprovalClosed> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 15);
+
+/**
  * A run without its texts, which may be personal or large.
  *
  * @generated from message flotilla.workflow.v1.InstanceSummary
@@ -363,5 +451,5 @@ export type InstanceSummary = Message<"flotilla.workflow.v1.InstanceSummary"> & 
  * Use `create(InstanceSummarySchema)` to create a new message.
  */
 export const InstanceSummarySchema: GenMessage<InstanceSummary> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 12);
+  messageDesc(file_flotilla_workflow_v1_events, 16);
 

@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/workflow/v1/instances.proto.
  */
 export const file_flotilla_workflow_v1_instances: GenFile = /*@__PURE__*/
-  fileDesc("CiRmbG90aWxsYS93b3JrZmxvdy92MS9pbnN0YW5jZXMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIuIECghJbnN0YW5jZRIKCgJpZBgBIAEoCRITCgt3b3JrZmxvd19pZBgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgFEjQKBnN0YXR1cxgEIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgFIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEiYKBWlucHV0GAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZvdXRwdXQYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCnN0ZXBzX2RvbmUYCCABKAUSEwoLc3RlcHNfdG90YWwYCSABKAUSFQoNY3VycmVudF9zdGVwcxgKIAMoCRIUCgxlcnJvcl9yZWFzb24YCyABKAkSFQoNZXJyb3JfbWVzc2FnZRgMIAEoCRISCgplcnJvcl9zdGVwGA0gASgJEhAKCHRyYWNlX2lkGA4gASgJEhIKCmNyZWF0ZWRfYnkYDyABKAkSLwoLY3JlYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWNvbXBsZXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYEyABKAkSDAoEdGFncxgUIAMoCSLMAwoEVGFzaxIKCgJpZBgBIAEoCRITCgtpbnN0YW5jZV9pZBgCIAEoCRIPCgdzdGVwX2lkGAMgASgJEhEKCXN0ZXBfa2luZBgEIAEoCRINCgV2aXNpdBgFIAEoBRIwCgZzdGF0dXMYBiABKA4yIC5mbG90aWxsYS53b3JrZmxvdy52MS5UYXNrU3RhdHVzEiUKBWlucHV0GAcgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEiYKBm91dHB1dBgIIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIUCgxlcnJvcl9yZWFzb24YCSABKAkSFQoNZXJyb3JfbWVzc2FnZRgKIAEoCRIQCghhdHRlbXB0cxgLIAEoBRIuCgpzdGFydF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgplZmZlY3Rfa2V5GA8gASgJEgwKBHBhdGgYECABKAkizQIKDENvbXBlbnNhdGlvbhIKCgJpZBgBIAEoCRITCgtpbnN0YW5jZV9pZBgCIAEoCRIPCgdzdGVwX2lkGAMgASgJEg0KBXZpc2l0GAQgASgFEjgKBnN0YXR1cxgFIAEoDjIoLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXR1cxIQCghhdHRlbXB0cxgGIAEoBRIUCgxlcnJvcl9yZWFzb24YByABKAkSFQoNZXJyb3JfbWVzc2FnZRgIIAEoCRIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgplZmZlY3Rfa2V5GAsgASgJEgwKBHBhdGgYDCABKAkivgEKDkluc3RhbmNlVXBkYXRlEg4KBmN1cnNvchgBIAEoAxIuCgpvY2N1cl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRraW5kGAMgASgJEg8KB3N0ZXBfaWQYBCABKAkSDQoFdmlzaXQYBSABKAUSMAoIaW5zdGFuY2UYBiABKAsyHi5mbG90aWxsYS53b3JrZmxvdy52MS5JbnN0YW5jZRIMCgRwYXRoGAcgASgJIn8KFFN0YXJ0SW5zdGFuY2VSZXF1ZXN0Eh0KC3dvcmtmbG93X2lkGAEgASgJQgi6SAVyA7ABARImCgVpbnB1dBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSIAoEdGFncxgDIAMoCUISukgPkgEMEBQYASIGcgQQARhkIioKEkdldEluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEi0gIKFExpc3RJbnN0YW5jZXNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBIgCgt3b3JrZmxvd19pZBgDIAEoCUILukgI2AEBcgOwAQESPgoGc3RhdHVzGAQgASgOMiQuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VTdGF0dXNCCLpIBYIBAhABEjAKDGNyZWF0ZWRfZnJvbRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOY3JlYXRlZF9iZWZvcmUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKA3RhZxgHIAEoCUIHukgEcgIYZBIfCgpjcmVhdGVkX2J5GAggASgJQgu6SAjYAQFyA7ABASJjChVMaXN0SW5zdGFuY2VzUmVzcG9uc2USMQoJaW5zdGFuY2VzGAEgAygLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKFUNhbmNlbEluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESGAoGcmVhc29uGAIgASgJQgi6SAVyAxj0AyJuChBMaXN0VGFza3NSZXF1ZXN0Eh0KC2luc3RhbmNlX2lkGAEgASgJQgi6SAVyA7ABARIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiVwoRTGlzdFRhc2tzUmVzcG9uc2USKQoFdGFza3MYASADKAsyGi5mbG90aWxsYS53b3JrZmxvdy52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI5ChhMaXN0Q29tcGVuc2F0aW9uc1JlcXVlc3QSHQoLaW5zdGFuY2VfaWQYASABKAlCCLpIBXIDsAEBIlYKGUxpc3RDb21wZW5zYXRpb25zUmVzcG9uc2USOQoNY29tcGVuc2F0aW9ucxgBIAMoCzIiLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvbiJEChRXYXRjaEluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFgoFYWZ0ZXIYAiABKANCB7pIBCICKAAq/gEKDkluc3RhbmNlU3RhdHVzEh8KG0lOU1RBTkNFX1NUQVRVU19VTlNQRUNJRklFRBAAEhsKF0lOU1RBTkNFX1NUQVRVU19QRU5ESU5HEAESGwoXSU5TVEFOQ0VfU1RBVFVTX1JVTk5JTkcQAhIaChZJTlNUQU5DRV9TVEFUVVNfUEFVU0VEEAMSHQoZSU5TVEFOQ0VfU1RBVFVTX0NPTVBMRVRFRBAEEhoKFklOU1RBTkNFX1NUQVRVU19GQUlMRUQQBRIdChlJTlNUQU5DRV9TVEFUVVNfQ0FOQ0VMTEVEEAYSGwoXSU5TVEFOQ0VfU1RBVFVTX1RJTUVPVVQQByqzAQoRQ29tcGVuc2F0aW9uU3RhdGUSIgoeQ09NUEVOU0FUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXQ09NUEVOU0FUSU9OX1NUQVRFX05PTkUQARIeChpDT01QRU5TQVRJT05fU1RBVEVfUlVOTklORxACEh8KG0NPTVBFTlNBVElPTl9TVEFURV9DT01QTEVURRADEhwKGENPTVBFTlNBVElPTl9TVEFURV9TVFVDSxAEKqcBCgpUYXNrU3RhdHVzEhsKF1RBU0tfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTVEFTS19TVEFUVVNfUEVORElORxABEhcKE1RBU0tfU1RBVFVTX1JVTk5JTkcQAhIZChVUQVNLX1NUQVRVU19DT01QTEVURUQQAxIWChJUQVNLX1NUQVRVU19GQUlMRUQQBBIXChNUQVNLX1NUQVRVU19TS0lQUEVEEAUqwAEKEkNvbXBlbnNhdGlvblN0YXR1cxIjCh9DT01QRU5TQVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASHwobQ09NUEVOU0FUSU9OX1NUQVRVU19QRU5ESU5HEAESIQodQ09NUEVOU0FUSU9OX1NUQVRVU19FWEVDVVRJTkcQAhIhCh1DT01QRU5TQVRJT05fU1RBVFVTX0NPTVBMRVRFRBADEh4KGkNPTVBFTlNBVElPTl9TVEFUVVNfRkFJTEVEEAQymgkKD0luc3RhbmNlU2VydmljZRLBAQoNU3RhcnRJbnN0YW5jZRIqLmZsb3RpbGxhLndvcmtmbG93LnYxLlN0YXJ0SW5zdGFuY2VSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2UiZIq1GBF3b3JrZmxvd3M6ZXhlY3V0ZZq1GBd3b3JrZmxvd19pbnN0YW5jZS5zdGFydKC1GAGotRgBgtPkkwImOgEqIiEvdjEvd29ya2Zsb3dzL3t3b3JrZmxvd19pZH06c3RhcnQShQEKC0dldEluc3RhbmNlEiguZmxvdGlsbGEud29ya2Zsb3cudjEuR2V0SW5zdGFuY2VSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2UiLIq1GA53b3JrZmxvd3M6cmVhZILT5JMCFBISL3YxL2luc3RhbmNlcy97aWR9EpEBCg1MaXN0SW5zdGFuY2VzEiouZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdEluc3RhbmNlc1JlcXVlc3QaKy5mbG90aWxsYS53b3JrZmxvdy52MS5MaXN0SW5zdGFuY2VzUmVzcG9uc2UiJ4q1GA53b3JrZmxvd3M6cmVhZILT5JMCDxINL3YxL2luc3RhbmNlcxK0AQoOQ2FuY2VsSW5zdGFuY2USKy5mbG90aWxsYS53b3JrZmxvdy52MS5DYW5jZWxJbnN0YW5jZVJlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5JbnN0YW5jZSJVirUYEXdvcmtmbG93czpleGVjdXRlmrUYGHdvcmtmbG93X2luc3RhbmNlLmNhbmNlbILT5JMCHjoBKiIZL3YxL2luc3RhbmNlcy97aWR9OmNhbmNlbBKZAQoJTGlzdFRhc2tzEiYuZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdFRhc2tzUmVxdWVzdBonLmZsb3RpbGxhLndvcmtmbG93LnYxLkxpc3RUYXNrc1Jlc3BvbnNlIjuKtRgOd29ya2Zsb3dzOnJlYWSC0+STAiMSIS92MS9pbnN0YW5jZXMve2luc3RhbmNlX2lkfS90YXNrcxK5AQoRTGlzdENvbXBlbnNhdGlvbnMSLi5mbG90aWxsYS53b3JrZmxvdy52MS5MaXN0Q29tcGVuc2F0aW9uc1JlcXVlc3QaLy5mbG90aWxsYS53b3JrZmxvdy52MS5MaXN0Q29tcGVuc2F0aW9uc1Jlc3BvbnNlIkOKtRgOd29ya2Zsb3dzOnJlYWSC0+STAisSKS92MS9pbnN0YW5jZXMve2luc3RhbmNlX2lkfS9jb21wZW5zYXRpb25zEpcBCg1XYXRjaEluc3RhbmNlEiouZmxvdGlsbGEud29ya2Zsb3cudjEuV2F0Y2hJbnN0YW5jZVJlcXVlc3QaJC5mbG90aWxsYS53b3JrZmxvdy52MS5JbnN0YW5jZVVwZGF0ZSIyirUYDndvcmtmbG93czpyZWFkgtPkkwIaEhgvdjEvaW5zdGFuY2VzL3tpZH06d2F0Y2gwAWIGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiRmbG90aWxsYS93b3JrZmxvdy92MS9pbnN0YW5jZXMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIpMFCghJbnN0YW5jZRIKCgJpZBgBIAEoCRITCgt3b3JrZmxvd19pZBgCIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAMgASgFEjQKBnN0YXR1cxgEIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgFIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEiYKBWlucHV0GAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBInCgZvdXRwdXQYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCnN0ZXBzX2RvbmUYCCABKAUSEwoLc3RlcHNfdG90YWwYCSABKAUSFQoNY3VycmVudF9zdGVwcxgKIAMoCRIUCgxlcnJvcl9yZWFzb24YCyABKAkSFQoNZXJyb3JfbWVzc2FnZRgMIAEoCRISCgplcnJvcl9zdGVwGA0gASgJEhAKCHRyYWNlX2lkGA4gASgJEhIKCmNyZWF0ZWRfYnkYDyABKAkSLwoLY3JlYXRlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWNvbXBsZXRlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYEyABKAkSDAoEdGFncxgUIAMoCRIaChJwYXJlbnRfaW5zdGFuY2VfaWQYFSABKAkSEwoLcGFyZW50X3BhdGgYFiABKAkizAMKBFRhc2sSCgoCaWQYASABKAkSEwoLaW5zdGFuY2VfaWQYAiABKAkSDwoHc3RlcF9pZBgDIAEoCRIRCglzdGVwX2tpbmQYBCABKAkSDQoFdmlzaXQYBSABKAUSMAoGc3RhdHVzGAYgASgOMiAuZmxvdGlsbGEud29ya2Zsb3cudjEuVGFza1N0YXR1cxIlCgVpbnB1dBgHIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRImCgZvdXRwdXQYCCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFAoMZXJyb3JfcmVhc29uGAkgASgJEhUKDWVycm9yX21lc3NhZ2UYCiABKAkSEAoIYXR0ZW1wdHMYCyABKAUSLgoKc3RhcnRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNY29tcGxldGVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZHVyYXRpb24YDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKZWZmZWN0X2tleRgPIAEoCRIMCgRwYXRoGBAgASgJIs0CCgxDb21wZW5zYXRpb24SCgoCaWQYASABKAkSEwoLaW5zdGFuY2VfaWQYAiABKAkSDwoHc3RlcF9pZBgDIAEoCRINCgV2aXNpdBgEIAEoBRI4CgZzdGF0dXMYBSABKA4yKC5mbG90aWxsYS53b3JrZmxvdy52MS5Db21wZW5zYXRpb25TdGF0dXMSEAoIYXR0ZW1wdHMYBiABKAUSFAoMZXJyb3JfcmVhc29uGAcgASgJEhUKDWVycm9yX21lc3NhZ2UYCCABKAkSLgoKc3RhcnRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNY29tcGxldGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKZWZmZWN0X2tleRgLIAEoCRIMCgRwYXRoGAwgASgJIr4BCg5JbnN0YW5jZVVwZGF0ZRIOCgZjdXJzb3IYASABKAMSLgoKb2NjdXJfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgDIAEoCRIPCgdzdGVwX2lkGAQgASgJEg0KBXZpc2l0GAUgASgFEjAKCGluc3RhbmNlGAYgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2USDAoEcGF0aBgHIAEoCSJ/ChRTdGFydEluc3RhbmNlUmVxdWVzdBIdCgt3b3JrZmxvd19pZBgBIAEoCUIIukgFcgOwAQESJgoFaW5wdXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiAKBHRhZ3MYAyADKAlCErpID5IBDBAUGAEiBnIEEAEYZCIqChJHZXRJbnN0YW5jZVJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIvsCChRMaXN0SW5zdGFuY2VzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSIAoLd29ya2Zsb3dfaWQYAyABKAlCC7pICNgBAXIDsAEBEj4KBnN0YXR1cxgEIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzQgi6SAWCAQIQARIwCgxjcmVhdGVkX2Zyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgN0YWcYByABKAlCB7pIBHICGGQSHwoKY3JlYXRlZF9ieRgIIAEoCUILukgI2AEBcgOwAQESJwoScGFyZW50X2luc3RhbmNlX2lkGAkgASgJQgu6SAjYAQFyA7ABASJjChVMaXN0SW5zdGFuY2VzUmVzcG9uc2USMQoJaW5zdGFuY2VzGAEgAygLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInsKFUNhbmNlbEluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESGAoGcmVhc29uGAIgASgJQgi6SAVyAxj0AxIyCgR1bmRvGAMgASgOMhouZmxvdGlsbGEud29ya2Zsb3cudjEuVW5kb0IIukgFggECEAEiRgoUUGF1c2VJbnN0YW5jZVJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMY9AMiRwoVUmVzdW1lSW5zdGFuY2VSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIYCgZyZWFzb24YAiABKAlCCLpIBXIDGPQDInAKFVNpZ25hbEluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFwoEbmFtZRgCIAEoCUIJukgGcgQQARhAEigKB3BheWxvYWQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IooBChRSZXRyeUluc3RhbmNlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESGAoHc3RlcF9pZBgCIAEoCUIHukgEcgIYQBImCgVpbnB1dBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGgoGcmVhc29uGAQgASgJQgq6SAdyBRABGPQDIm4KEExpc3RUYXNrc1JlcXVlc3QSHQoLaW5zdGFuY2VfaWQYASABKAlCCLpIBXIDsAEBEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJXChFMaXN0VGFza3NSZXNwb25zZRIpCgV0YXNrcxgBIAMoCzIaLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKGExpc3RDb21wZW5zYXRpb25zUmVxdWVzdBIdCgtpbnN0YW5jZV9pZBgBIAEoCUIIukgFcgOwAQEiVgoZTGlzdENvbXBlbnNhdGlvbnNSZXNwb25zZRI5Cg1jb21wZW5zYXRpb25zGAEgAygLMiIuZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uIkQKFFdhdGNoSW5zdGFuY2VSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIWCgVhZnRlchgCIAEoA0IHukgEIgIoACr+AQoOSW5zdGFuY2VTdGF0dXMSHwobSU5TVEFOQ0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXSU5TVEFOQ0VfU1RBVFVTX1BFTkRJTkcQARIbChdJTlNUQU5DRV9TVEFUVVNfUlVOTklORxACEhoKFklOU1RBTkNFX1NUQVRVU19QQVVTRUQQAxIdChlJTlNUQU5DRV9TVEFUVVNfQ09NUExFVEVEEAQSGgoWSU5TVEFOQ0VfU1RBVFVTX0ZBSUxFRBAFEh0KGUlOU1RBTkNFX1NUQVRVU19DQU5DRUxMRUQQBhIbChdJTlNUQU5DRV9TVEFUVVNfVElNRU9VVBAHKrMBChFDb21wZW5zYXRpb25TdGF0ZRIiCh5DT01QRU5TQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDT01QRU5TQVRJT05fU1RBVEVfTk9ORRABEh4KGkNPTVBFTlNBVElPTl9TVEFURV9SVU5OSU5HEAISHwobQ09NUEVOU0FUSU9OX1NUQVRFX0NPTVBMRVRFEAMSHAoYQ09NUEVOU0FUSU9OX1NUQVRFX1NUVUNLEAQqpwEKClRhc2tTdGF0dXMSGwoXVEFTS19TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNUQVNLX1NUQVRVU19QRU5ESU5HEAESFwoTVEFTS19TVEFUVVNfUlVOTklORxACEhkKFVRBU0tfU1RBVFVTX0NPTVBMRVRFRBADEhYKElRBU0tfU1RBVFVTX0ZBSUxFRBAEEhcKE1RBU0tfU1RBVFVTX1NLSVBQRUQQBSrAAQoSQ29tcGVuc2F0aW9uU3RhdHVzEiMKH0NPTVBFTlNBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIfChtDT01QRU5TQVRJT05fU1RBVFVTX1BFTkRJTkcQARIhCh1DT01QRU5TQVRJT05fU1RBVFVTX0VYRUNVVElORxACEiEKHUNPTVBFTlNBVElPTl9TVEFUVVNfQ09NUExFVEVEEAMSHgoaQ09NUEVOU0FUSU9OX1NUQVRVU19GQUlMRUQQBCo5CgRVbmRvEhQKEFVORE9fVU5TUEVDSUZJRUQQABIMCghVTkRPX0FMTBABEg0KCVVORE9fTk9ORRACMoIPCg9JbnN0YW5jZVNlcnZpY2USwQEKDVN0YXJ0SW5zdGFuY2USKi5mbG90aWxsYS53b3JrZmxvdy52MS5TdGFydEluc3RhbmNlUmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlImSKtRgRd29ya2Zsb3dzOmV4ZWN1dGWatRgXd29ya2Zsb3dfaW5zdGFuY2Uuc3RhcnSgtRgBqLUYAYLT5JMCJjoBKiIhL3YxL3dvcmtmbG93cy97d29ya2Zsb3dfaWR9OnN0YXJ0EoUBCgtHZXRJbnN0YW5jZRIoLmZsb3RpbGxhLndvcmtmbG93LnYxLkdldEluc3RhbmNlUmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlIiyKtRgOd29ya2Zsb3dzOnJlYWSC0+STAhQSEi92MS9pbnN0YW5jZXMve2lkfRKRAQoNTGlzdEluc3RhbmNlcxIqLmZsb3RpbGxhLndvcmtmbG93LnYxLkxpc3RJbnN0YW5jZXNSZXF1ZXN0GisuZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdEluc3RhbmNlc1Jlc3BvbnNlIieKtRgOd29ya2Zsb3dzOnJlYWSC0+STAg8SDS92MS9pbnN0YW5jZXMStAEKDkNhbmNlbEluc3RhbmNlEisuZmxvdGlsbGEud29ya2Zsb3cudjEuQ2FuY2VsSW5zdGFuY2VSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2UiVYq1GBF3b3JrZmxvd3M6ZXhlY3V0ZZq1GBh3b3JrZmxvd19pbnN0YW5jZS5jYW5jZWyC0+STAh46ASoiGS92MS9pbnN0YW5jZXMve2lkfTpjYW5jZWwStAEKDVBhdXNlSW5zdGFuY2USKi5mbG90aWxsYS53b3JrZmxvdy52MS5QYXVzZUluc3RhbmNlUmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlIleKtRgRd29ya2Zsb3dzOmV4ZWN1dGWatRgXd29ya2Zsb3dfaW5zdGFuY2UucGF1c2WgtRgBgtPkkwIdOgEqIhgvdjEvaW5zdGFuY2VzL3tpZH06cGF1c2USuAEKDlJlc3VtZUluc3RhbmNlEisuZmxvdGlsbGEud29ya2Zsb3cudjEuUmVzdW1lSW5zdGFuY2VSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2UiWYq1GBF3b3JrZmxvd3M6ZXhlY3V0ZZq1GBh3b3JrZmxvd19pbnN0YW5jZS5yZXN1bWWgtRgBgtPkkwIeOgEqIhkvdjEvaW5zdGFuY2VzL3tpZH06cmVzdW1lErgBCg5TaWduYWxJbnN0YW5jZRIrLmZsb3RpbGxhLndvcmtmbG93LnYxLlNpZ25hbEluc3RhbmNlUmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlIlmKtRgRd29ya2Zsb3dzOmV4ZWN1dGWatRgYd29ya2Zsb3dfaW5zdGFuY2Uuc2lnbmFsoLUYAYLT5JMCHjoBKiIZL3YxL2luc3RhbmNlcy97aWR9OnNpZ25hbBK4AQoNUmV0cnlJbnN0YW5jZRIqLmZsb3RpbGxhLndvcmtmbG93LnYxLlJldHJ5SW5zdGFuY2VSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2UiW4q1GBF3b3JrZmxvd3M6ZXhlY3V0ZZq1GBd3b3JrZmxvd19pbnN0YW5jZS5yZXRyeaC1GAGotRgBgtPkkwIdOgEqIhgvdjEvaW5zdGFuY2VzL3tpZH06cmV0cnkSmQEKCUxpc3RUYXNrcxImLmZsb3RpbGxhLndvcmtmbG93LnYxLkxpc3RUYXNrc1JlcXVlc3QaJy5mbG90aWxsYS53b3JrZmxvdy52MS5MaXN0VGFza3NSZXNwb25zZSI7irUYDndvcmtmbG93czpyZWFkgtPkkwIjEiEvdjEvaW5zdGFuY2VzL3tpbnN0YW5jZV9pZH0vdGFza3MSuQEKEUxpc3RDb21wZW5zYXRpb25zEi4uZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdENvbXBlbnNhdGlvbnNSZXF1ZXN0Gi8uZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdENvbXBlbnNhdGlvbnNSZXNwb25zZSJDirUYDndvcmtmbG93czpyZWFkgtPkkwIrEikvdjEvaW5zdGFuY2VzL3tpbnN0YW5jZV9pZH0vY29tcGVuc2F0aW9ucxKXAQoNV2F0Y2hJbnN0YW5jZRIqLmZsb3RpbGxhLndvcmtmbG93LnYxLldhdGNoSW5zdGFuY2VSZXF1ZXN0GiQuZmxvdGlsbGEud29ya2Zsb3cudjEuSW5zdGFuY2VVcGRhdGUiMoq1GA53b3JrZmxvd3M6cmVhZILT5JMCGhIYL3YxL2luc3RhbmNlcy97aWR9OndhdGNoMAFiBnByb3RvMw", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message flotilla.workflow.v1.Instance
@@ -128,6 +128,18 @@ export type Instance = Message<"flotilla.workflow.v1.Instance"> & {
    * @generated from field: repeated string tags = 20;
    */
   tags: string[];
+
+  /**
+   * The run whose step started this one, and where that step stands.
+   *
+   * @generated from field: string parent_instance_id = 21;
+   */
+  parentInstanceId: string;
+
+  /**
+   * @generated from field: string parent_path = 22;
+   */
+  parentPath: string;
 };
 
 /**
@@ -469,6 +481,13 @@ export type ListInstancesRequest = Message<"flotilla.workflow.v1.ListInstancesRe
    * @generated from field: string created_by = 8;
    */
   createdBy: string;
+
+  /**
+   * Started by a step of this run.
+   *
+   * @generated from field: string parent_instance_id = 9;
+   */
+  parentInstanceId: string;
 };
 
 /**
@@ -515,6 +534,13 @@ export type CancelInstanceRequest = Message<"flotilla.workflow.v1.CancelInstance
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * None given: all.
+   *
+   * @generated from field: flotilla.workflow.v1.Undo undo = 3;
+   */
+  undo: Undo;
 };
 
 /**
@@ -523,6 +549,115 @@ export type CancelInstanceRequest = Message<"flotilla.workflow.v1.CancelInstance
  */
 export const CancelInstanceRequestSchema: GenMessage<CancelInstanceRequest> = /*@__PURE__*/
   messageDesc(file_flotilla_workflow_v1_instances, 8);
+
+/**
+ * @generated from message flotilla.workflow.v1.PauseInstanceRequest
+ */
+export type PauseInstanceRequest = Message<"flotilla.workflow.v1.PauseInstanceRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.PauseInstanceRequest.
+ * Use `create(PauseInstanceRequestSchema)` to create a new message.
+ */
+export const PauseInstanceRequestSchema: GenMessage<PauseInstanceRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_instances, 9);
+
+/**
+ * @generated from message flotilla.workflow.v1.ResumeInstanceRequest
+ */
+export type ResumeInstanceRequest = Message<"flotilla.workflow.v1.ResumeInstanceRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.ResumeInstanceRequest.
+ * Use `create(ResumeInstanceRequestSchema)` to create a new message.
+ */
+export const ResumeInstanceRequestSchema: GenMessage<ResumeInstanceRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_instances, 10);
+
+/**
+ * @generated from message flotilla.workflow.v1.SignalInstanceRequest
+ */
+export type SignalInstanceRequest = Message<"flotilla.workflow.v1.SignalInstanceRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: google.protobuf.Struct payload = 3;
+   */
+  payload?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.SignalInstanceRequest.
+ * Use `create(SignalInstanceRequestSchema)` to create a new message.
+ */
+export const SignalInstanceRequestSchema: GenMessage<SignalInstanceRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_instances, 11);
+
+/**
+ * @generated from message flotilla.workflow.v1.RetryInstanceRequest
+ */
+export type RetryInstanceRequest = Message<"flotilla.workflow.v1.RetryInstanceRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * A step of the workflow, not one inside of a block. None given: the earliest from which nothing that was undone is missing.
+   *
+   * @generated from field: string step_id = 2;
+   */
+  stepId: string;
+
+  /**
+   * Changes to what the step asks, by field: the prompt of an agent, the body of an http step, the variables of a notification.
+   *
+   * @generated from field: google.protobuf.Struct input = 3;
+   */
+  input?: JsonObject | undefined;
+
+  /**
+   * Recorded with the retry.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.RetryInstanceRequest.
+ * Use `create(RetryInstanceRequestSchema)` to create a new message.
+ */
+export const RetryInstanceRequestSchema: GenMessage<RetryInstanceRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_instances, 12);
 
 /**
  * @generated from message flotilla.workflow.v1.ListTasksRequest
@@ -549,7 +684,7 @@ export type ListTasksRequest = Message<"flotilla.workflow.v1.ListTasksRequest"> 
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_instances, 9);
+  messageDesc(file_flotilla_workflow_v1_instances, 13);
 
 /**
  * @generated from message flotilla.workflow.v1.ListTasksResponse
@@ -571,7 +706,7 @@ export type ListTasksResponse = Message<"flotilla.workflow.v1.ListTasksResponse"
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_instances, 10);
+  messageDesc(file_flotilla_workflow_v1_instances, 14);
 
 /**
  * @generated from message flotilla.workflow.v1.ListCompensationsRequest
@@ -588,7 +723,7 @@ export type ListCompensationsRequest = Message<"flotilla.workflow.v1.ListCompens
  * Use `create(ListCompensationsRequestSchema)` to create a new message.
  */
 export const ListCompensationsRequestSchema: GenMessage<ListCompensationsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_instances, 11);
+  messageDesc(file_flotilla_workflow_v1_instances, 15);
 
 /**
  * @generated from message flotilla.workflow.v1.ListCompensationsResponse
@@ -605,7 +740,7 @@ export type ListCompensationsResponse = Message<"flotilla.workflow.v1.ListCompen
  * Use `create(ListCompensationsResponseSchema)` to create a new message.
  */
 export const ListCompensationsResponseSchema: GenMessage<ListCompensationsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_instances, 12);
+  messageDesc(file_flotilla_workflow_v1_instances, 16);
 
 /**
  * @generated from message flotilla.workflow.v1.WatchInstanceRequest
@@ -629,7 +764,7 @@ export type WatchInstanceRequest = Message<"flotilla.workflow.v1.WatchInstanceRe
  * Use `create(WatchInstanceRequestSchema)` to create a new message.
  */
 export const WatchInstanceRequestSchema: GenMessage<WatchInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_instances, 13);
+  messageDesc(file_flotilla_workflow_v1_instances, 17);
 
 /**
  * @generated from enum flotilla.workflow.v1.InstanceStatus
@@ -818,6 +953,41 @@ export const CompensationStatusSchema: GenEnum<CompensationStatus> = /*@__PURE__
   enumDesc(file_flotilla_workflow_v1_instances, 3);
 
 /**
+ * What of a run is taken back.
+ *
+ * @generated from enum flotilla.workflow.v1.Undo
+ */
+export const Undo = {
+  /**
+   * @generated from enum value: UNDO_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: UNDO_ALL = 1;
+   */
+  ALL: 1,
+
+  /**
+   * @generated from enum value: UNDO_NONE = 2;
+   */
+  NONE: 2,
+} as const;
+
+/**
+ * What of a run is taken back.
+ *
+ * @generated from enum flotilla.workflow.v1.Undo
+ */
+export type Undo = (typeof Undo)[keyof typeof Undo] | UnknownEnum;
+
+/**
+ * Describes the enum flotilla.workflow.v1.Undo.
+ */
+export const UndoSchema: GenEnum<Undo> = /*@__PURE__*/
+  enumDesc(file_flotilla_workflow_v1_instances, 4);
+
+/**
  * Runs of workflows.
  *
  * @generated from service flotilla.workflow.v1.InstanceService
@@ -854,13 +1024,55 @@ export const InstanceService: GenService<{
     output: typeof ListInstancesResponseSchema;
   },
   /**
-   * Cancels a run: what it has done is undone in reverse order. A finished run answers as it is.
+   * Cancels a run: unless told otherwise, what it has done is undone in reverse order. A finished run answers as it is.
    *
    * @generated from rpc flotilla.workflow.v1.InstanceService.CancelInstance
    */
   cancelInstance: {
     methodKind: "unary";
     input: typeof CancelInstanceRequestSchema;
+    output: typeof InstanceSchema;
+  },
+  /**
+   * Has a run begin no more steps; what is under way ends, and times go on. A paused run answers as it is.
+   *
+   * @generated from rpc flotilla.workflow.v1.InstanceService.PauseInstance
+   */
+  pauseInstance: {
+    methodKind: "unary";
+    input: typeof PauseInstanceRequestSchema;
+    output: typeof InstanceSchema;
+  },
+  /**
+   * Has a paused run go on.
+   *
+   * @generated from rpc flotilla.workflow.v1.InstanceService.ResumeInstance
+   */
+  resumeInstance: {
+    methodKind: "unary";
+    input: typeof ResumeInstanceRequestSchema;
+    output: typeof InstanceSchema;
+  },
+  /**
+   * Sends a run a signal that a step of it waits for, or will: until then it is kept. Fails with SIGNAL_UNKNOWN where no step of
+   * the definition waits for that name, SIGNAL_INVALID where the payload does not meet its schema, and INSTANCE_ENDED.
+   *
+   * @generated from rpc flotilla.workflow.v1.InstanceService.SignalInstance
+   */
+  signalInstance: {
+    methodKind: "unary";
+    input: typeof SignalInstanceRequestSchema;
+    output: typeof InstanceSchema;
+  },
+  /**
+   * Has a run that failed, was cancelled or ran out of time go on from a step, acting for the caller. Fails with RETRY_TOO_LATE
+   * where effects before that step were undone, and names the earliest step from which it can be retried.
+   *
+   * @generated from rpc flotilla.workflow.v1.InstanceService.RetryInstance
+   */
+  retryInstance: {
+    methodKind: "unary";
+    input: typeof RetryInstanceRequestSchema;
     output: typeof InstanceSchema;
   },
   /**

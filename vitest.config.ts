@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['{libs,services,deploy,cli,demo,proto}/**/test/**/*.test.ts'],
+          include: ['{libs,services,deploy,cli,demo,bench,proto}/**/test/**/*.test.ts'],
           exclude: [...exclude, '**/test/{faults,mutants,end-to-end}/**', '**/*.unit.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

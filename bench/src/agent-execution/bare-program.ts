@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { makeDatabase } from '../baseline/database.ts';
 import type { EdgeCalls } from '../baseline/edge.ts';
 import type { OwnerCalls } from '../baseline/owner.ts';
+import { insertAgent } from '../baseline/statements.ts';
 import { startChild } from '../child.ts';
 import type { BenchConfig } from '../config.ts';
 import type { BenchFleet } from '../fleet/bench-fleet.ts';
@@ -22,19 +23,7 @@ const maxConnections = 10;
 export async function startBareProgram(config: BenchConfig, fleet: BenchFleet): Promise<BareProgram> {
   const migrations = join(config.workspace, 'services/llm-agent/src/db/migrations');
   const database = await makeDatabase(fleet.databaseUrl('postgres'), 'bench-bare', migrations);
-  const agentId = randomUUID();
-  const tenantId = randomUUID();
-  const agent = [agentId, tenantId, 'openai-compatible', 'scripted', 'You answer in one sentence.'];
-  await database.query(
-    `insert into agents (id, tenant_id, name, slug, provider, model, system_prompt, created_by)
-     values ($1, $2, 'Bare', 'bare', $3, $4, $5, 'bench')`,
-    agent,
-  );
-  await database.query(
-    `insert into agent_versions (id, tenant_id, agent_id, version, content_hash, provider, model, parameters, system_prompt)
-     values ($1, $2, $1, 1, repeat('0', 64), $3, $4, '{}', $5)`,
-    agent,
-  );
+  const agentId = await insertAgent(database);
   const owner = startChild<OwnerCalls>(new URL('../baseline/owner.ts', import.meta.url), config.environment);
   const edge = startChild<EdgeCalls>(new URL('../baseline/edge.ts', import.meta.url), config.environment);
   const token = randomUUID();

@@ -4,6 +4,7 @@ import { ExecutionFinishedSchema, ExecutionStartedSchema, ExecutionStatus } from
 import { newId } from '@flotilla/postgres';
 import type { Pool } from 'pg';
 import type { ModelAnswer } from './ask-model.ts';
+import type { BenchDatabase } from './database.ts';
 
 export interface AgentRow {
   readonly id: string;
@@ -37,12 +38,12 @@ const find = `select id, tenant_id, provider, model, system_prompt, version from
 
 const begin = `
   with execution as (
-    insert into executions (id, tenant_id, agent_id, agent_version, status, prompt, attempts, created_by, created_at, started_at,
+    insert into executions (id, tenant_id, agent_id, agent_version, content_hash, status, prompt, attempts, created_by, created_at, started_at,
       deadline_at, lease_owner, lease_expires_at, event_seq)
-    values ($1, $2, $3, $4, 'running', $5, 1, $6, $7, $7, $8, $9, now() + interval '15 s', 1)
+    values ($1, $2, $3, $4, repeat('0', 64), 'running', $5, 1, $6, $7, $7, $8, $9, now() + interval '15 s', 1)
   ), attempt as (
-    insert into provider_attempts (id, tenant_id, execution_id, attempt, provider, model, status, started_at)
-    values ($10, $2, $1, 1, $11, $12, 'started', $7)
+    insert into provider_attempts (id, tenant_id, execution_id, attempt, agent_id, user_id, provider, model, status, started_at)
+    values ($10, $2, $1, 1, $3, $6::text::uuid, $11, $12, 'started', $7)
   ), news as (
     insert into execution_updates (tenant_id, execution_id, cursor, kind) values ($2, $1, 1, 'started')
   )
@@ -62,6 +63,23 @@ const finish = `
   )
   insert into outbox (id, tenant_id, topic, aggregate, aggregate_id, event_seq, type, payload, traceparent, actor_type, actor_id)
   values ($9, $2, 'flotilla.agent.v1', 'executions', $1, 2, 'flotilla.agent.v1.ExecutionFinished', $10, $11, 'user', $12)`;
+
+/** Makes the agent that is asked. */
+export async function insertAgent(database: BenchDatabase): Promise<string> {
+  const id = randomUUID();
+  const agent = [id, randomUUID(), 'openai-compatible', 'scripted', 'You answer in one sentence.'];
+  await database.query(
+    `insert into agents (id, tenant_id, name, slug, provider, model, system_prompt, created_by)
+     values ($1, $2, 'Bare', 'bare', $3, $4, $5, 'bench')`,
+    agent,
+  );
+  await database.query(
+    `insert into agent_versions (id, tenant_id, agent_id, version, content_hash, provider, model, parameters, system_prompt)
+     values ($1, $2, $1, 1, repeat('0', 64), $3, $4, '{}', $5)`,
+    agent,
+  );
+  return id;
+}
 
 export async function findAgent(pool: Pool, id: string): Promise<AgentRow> {
   const { rows } = await pool.query<AgentRow>({ name: 'find', text: find, values: [id] });

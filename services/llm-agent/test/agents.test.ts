@@ -37,6 +37,8 @@ test('a change of what executions depend on is a version, with its content kept'
   expect(renamed).toMatchObject({ name: 'Other', version: 1, etag: '2' });
   const changed = await fleet.agents.updateAgent({ id: created.id, systemPrompt: 'Shorter.', etag: renamed.etag });
   expect(changed).toMatchObject({ version: 2, systemPrompt: 'Shorter.', name: 'Other', etag: '3' });
+  // Its times too: what an update answers is what is kept.
+  expect(await fleet.agents.getAgent({ id: created.id })).toEqual(changed);
   const { versions } = await fleet.agents.listAgentVersions({ agentId: created.id });
   expect(versions.map(({ version, systemPrompt }) => [version, systemPrompt])).toEqual([
     [2, 'Shorter.'],

@@ -171,6 +171,8 @@ test('of callers on two replicas each has its turn, in the order of arrival', as
     ['wait', 'b', 'c', 'd', 'e'].map((content) => `USER ${content}`),
   );
   await waiting(0);
+  const { executions } = await fleet.executions.listExecutions({ conversationId: id });
+  expect(executions.map(({ prompt }) => prompt)).toEqual(['e', 'd', 'c', 'b', 'wait']);
 });
 
 test.each([

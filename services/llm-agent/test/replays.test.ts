@@ -102,6 +102,8 @@ test('one input is swapped, the model is asked anew, and what came out is compar
   expect(differences(other.comparison?.inputs)).toEqual([['/model', 'priced', 'other']]);
   const two = await fleet.replays.compareExecutions({ executionId, withExecutionId: other.replay?.id ?? '' });
   expect(differences(two.inputs)?.map(([pointer]) => pointer)).toEqual(['/model', '/parameters/temperature']);
+  const { executions } = await fleet.executions.listExecutions({ replayOfId: executionId });
+  expect(executions.map(({ id }) => id)).toEqual([cooler.replay?.id, prompted.replay?.id]);
   // The same inputs once more are no swap.
   expect((await fleet.replays.replayExecution({ executionId })).comparison).toMatchObject({
     inputs: [],

@@ -121,13 +121,21 @@ export async function lockExecution(
   );
 }
 
+/** Empty means any. */
+export interface ExecutionFilter {
+  readonly agentId: string;
+  readonly conversationId: string;
+  readonly replayOfId: string;
+  readonly status: Execution['status'] | undefined;
+}
+
 /**
  * Ids of a page, newest first, with the bytes of their texts: a page of whole executions has to fit into a message.
- * Uses executions_agent where an agent is given.
+ * Uses executions_agent, executions_conversation or executions_replay where one is given.
  */
 export async function listExecutionSizes(
   tx: ReadTx<Schema>,
-  filter: { agentId: string; status: Execution['status'] | undefined },
+  filter: ExecutionFilter,
   page: { cursor: Cursor | undefined; limit: number },
 ): Promise<{ id: string; bytes: number }[]> {
   let query = tx
@@ -135,6 +143,8 @@ export async function listExecutionSizes(
     .select(['id', sql<number>`octet_length(prompt) + octet_length(response) * 2`.as('bytes')])
     .where(after<Schema, 'executions'>('desc', page.cursor));
   if (filter.agentId !== '') query = query.where('agent_id', '=', filter.agentId);
+  if (filter.conversationId !== '') query = query.where('conversation_id', '=', filter.conversationId);
+  if (filter.replayOfId !== '') query = query.where('replay_of_id', '=', filter.replayOfId);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
   return query.orderBy('id', 'desc').limit(page.limit).execute();
 }

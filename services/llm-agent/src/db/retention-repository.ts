@@ -33,3 +33,9 @@ export async function purgeConversations(
     select purge_conversations(${now}, make_interval(days => ${keepDays}), ${limit}) as purged`.execute(tx);
   return Number(rows[0]?.purged ?? 0n);
 }
+
+/** Over all tenants: forgets places in queues that nobody renews; answers how many. */
+export async function forgetWaiting(tx: Tx<Schema>, now: Date): Promise<number> {
+  const { rows } = await sql<{ forgotten: bigint }>`select forget_waiting(${now}) as forgotten`.execute(tx);
+  return Number(rows[0]?.forgotten ?? 0n);
+}

@@ -1,6 +1,6 @@
 import type { Logger } from '@flotilla/observability';
 import type { Database } from '@flotilla/postgres';
-import { maintainExecutions, maintainMessages, purgeConversations } from '../db/retention-repository.ts';
+import { forgetWaiting, maintainExecutions, maintainMessages, purgeConversations } from '../db/retention-repository.ts';
 import type { Schema } from '../db/schema.ts';
 
 export interface RetentionOptions {
@@ -32,6 +32,7 @@ export function createRetention(options: RetentionOptions): { start(): Promise<v
       ...(await db.withoutTenant((tx) => maintainMessages(tx, messages))),
     ];
     if (dropped.length > 0) log.info({ dropped }, 'old months were dropped');
+    await db.withoutTenant((tx) => forgetWaiting(tx, now()));
     const purge = { now: now(), keepDays: options.purgeAfterDays, limit: purgedAtOnce };
     for (let purged = purgedAtOnce; purged === purgedAtOnce && !stopped; ) {
       purged = await db.withoutTenant((tx) => purgeConversations(tx, purge));

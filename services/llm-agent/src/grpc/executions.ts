@@ -37,7 +37,8 @@ export function executions(db: Database<Schema>, executor: Executor): ServiceImp
 
     listExecutions: (request, call) =>
       db.read(call, async (tx) => {
-        const filter = { agentId: request.agentId, status: toExecutionStatus(request.status) };
+        const { agentId, conversationId, replayOfId } = request;
+        const filter = { agentId, conversationId, replayOfId, status: toExecutionStatus(request.status) };
         const page = { cursor: pageToken.decode(request.pageToken), size: pageSizeOf(request.pageSize) };
         const { executions, nextPageToken } = await listExecutions(tx, filter, page);
         return { executions: executions.map(toExecutionMessage), nextPageToken };

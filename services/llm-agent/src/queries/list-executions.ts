@@ -1,7 +1,11 @@
 import { type Cursor, pageToken, type ReadTx } from '@flotilla/postgres';
-import { findExecutions, listExecutionSizes, type StoredExecution } from '../db/execution-repository.ts';
+import {
+  type ExecutionFilter,
+  findExecutions,
+  listExecutionSizes,
+  type StoredExecution,
+} from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import type { Execution } from '../domain/execution.ts';
 
 /** Texts of a page together. A page ends early rather than becoming a message that nobody accepts. */
 const maxPageBytes = 1_500_000;
@@ -9,7 +13,7 @@ const maxPageBytes = 1_500_000;
 /** A page of executions, newest first: up to `size`, fewer where they are large, one at least. */
 export async function listExecutions(
   tx: ReadTx<Schema>,
-  filter: { agentId: string; status: Execution['status'] | undefined },
+  filter: ExecutionFilter,
   { cursor, size }: { cursor: Cursor | undefined; size: number },
 ): Promise<{ executions: StoredExecution[]; nextPageToken: string }> {
   const candidates = await listExecutionSizes(tx, filter, { cursor, limit: size + 1 });

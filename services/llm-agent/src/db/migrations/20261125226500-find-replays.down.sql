@@ -1,0 +1,2 @@
+drop function forget_waiting(timestamptz);
+drop index executions_replay;

@@ -140,3 +140,33 @@ test('runs that find the lane full wait in the database, and nobody fills it alo
   expect(await waiting()).toBe(0);
   for (const clients of sides) clients.close();
 });
+
+test('lanes take queued runs in turns of the tenants, by their weight and by what runs already', async () => {
+  const tenants = { plain: tenant(), heavy: tenant(), busy: tenant() };
+  // Rows are enough: what is asked here is in which order they are chosen. The runs behind them are never begun.
+  const template = await fleet.start(await fleet.activate(quickWatch()));
+  await fleet.ended(template);
+  const admit = `
+    begin;
+    set local session_replication_role = replica;
+    insert into workflow_instances (id, tenant_id, workflow_id, workflow_version, workflow_slug, input, steps_total, traceparent,
+      grant_id, created_by, driver)
+    select uuid_v7(), tenant.id, i.workflow_id, i.workflow_version, i.workflow_slug, i.input, i.steps_total, i.traceparent,
+      i.grant_id, i.created_by, 'queued'
+    from workflow_instances i, unnest(array['${tenants.plain}', '${tenants.heavy}', '${tenants.busy}']::uuid[]) as tenant (id),
+      generate_series(1, 20)
+    where i.id = '${template}';
+    create temporary table chosen on commit drop as
+      select * from admit_instances(13, 10, interval '1 minute', '[
+        { "tenant_id": "${tenants.heavy}", "running": 0, "weight": 2 },
+        { "tenant_id": "${tenants.busy}", "running": 3, "weight": 1 }
+      ]');
+    do $$ declare counts jsonb; begin
+      select jsonb_object_agg(tenant_id, runs) into counts from (select tenant_id, count(*) as runs from chosen group by 1) c;
+      raise exception '%', counts;
+    end $$;`;
+  const told = await fleet.database.query(admit).catch((error: Error) => error.message);
+  // So each has four for each unit of its weight, the three that run already counted.
+  expect(JSON.parse(String(told))).toEqual({ [tenants.plain]: 4, [tenants.heavy]: 8, [tenants.busy]: 1 });
+  expect(await fleet.database.query(`select id from workflow_instances where driver = 'queued'`)).toEqual([]);
+});

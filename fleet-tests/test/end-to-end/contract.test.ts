@@ -117,6 +117,7 @@ test('the resources that nobody else could see were there all the time', async (
     trigger: 'workflow-triggers',
     workflow_template: 'workflow-templates',
     approval: 'approvals',
+    compensation: 'compensations',
     rule: 'validation-rules',
     scoring_model: 'scoring-models',
     validation: 'validations',

@@ -18,6 +18,7 @@ export type Kind =
   | 'trigger'
   | 'workflow_template'
   | 'approval'
+  | 'compensation'
   | 'rule'
   | 'scoring_model'
   | 'validation'
@@ -108,6 +109,18 @@ export async function buildEstate(
     body: 'Hello {{ name }}.',
     variables: ['name'],
   });
+  const regretting = await post('/v1/workflows', {
+    name: 'R',
+    slug: `regretting-${mark}`,
+    definition: {
+      steps: [
+        { id: 'tell', kind: 'notification', templateId: template.id, variables: { name: 'Ada' }, next: 'regret' },
+        { id: 'regret', kind: 'decision', cases: [{ when: 'true', next: '$fail' }], default: { next: '$end' } },
+      ],
+    },
+  });
+  await post(`/v1/workflows/${regretting.id}:activate`, {});
+  const regretted = await post(`/v1/workflows/${regretting.id}:start`, { input: {} });
   const notification = await post('/v1/notifications', {
     recipientId: userId,
     templateId: template.id,
@@ -124,6 +137,14 @@ export async function buildEstate(
       const { approvals } = await fleet.ok('GET', `/v1/approvals?instanceId=${waiting.id}`, { key });
       expect(approvals).toHaveLength(1);
       return approvals[0];
+    },
+    { timeoutMs: 120_000, intervalMs: 300 },
+  );
+  const compensation = await eventually(
+    async () => {
+      const { compensations } = await fleet.ok('GET', `/v1/instances/${regretted.id}/compensations`, { key });
+      expect(compensations).toHaveLength(1);
+      return compensations[0];
     },
     { timeoutMs: 120_000, intervalMs: 300 },
   );
@@ -152,6 +173,7 @@ export async function buildEstate(
     trigger: trigger.id,
     workflow_template: workflowTemplate.id,
     approval: approval.id,
+    compensation: compensation.id,
     rule: rule.id,
     scoring_model: scoringModel.id,
     validation: validation.id,

@@ -33,6 +33,7 @@ import { file_flotilla_validation_v1_events } from './gen/flotilla/validation/v1
 import { file_flotilla_validation_v1_rules } from './gen/flotilla/validation/v1/rules_pb.ts';
 import { file_flotilla_validation_v1_scoring } from './gen/flotilla/validation/v1/scoring_pb.ts';
 import { file_flotilla_workflow_v1_approvals } from './gen/flotilla/workflow/v1/approvals_pb.ts';
+import { file_flotilla_workflow_v1_compensations } from './gen/flotilla/workflow/v1/compensations_pb.ts';
 import { file_flotilla_workflow_v1_events } from './gen/flotilla/workflow/v1/events_pb.ts';
 import { file_flotilla_workflow_v1_firings } from './gen/flotilla/workflow/v1/firings_pb.ts';
 import { file_flotilla_workflow_v1_instances } from './gen/flotilla/workflow/v1/instances_pb.ts';
@@ -73,6 +74,7 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_validation_v1_rules,
   file_flotilla_validation_v1_scoring,
   file_flotilla_workflow_v1_approvals,
+  file_flotilla_workflow_v1_compensations,
   file_flotilla_workflow_v1_events,
   file_flotilla_workflow_v1_firings,
   file_flotilla_workflow_v1_instances,

@@ -1,4 +1,5 @@
 export * from './gen/flotilla/workflow/v1/approvals_pb.ts';
+export * from './gen/flotilla/workflow/v1/compensations_pb.ts';
 export * from './gen/flotilla/workflow/v1/events_pb.ts';
 export * from './gen/flotilla/workflow/v1/firings_pb.ts';
 export * from './gen/flotilla/workflow/v1/instances_pb.ts';

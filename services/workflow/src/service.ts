@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { GrantService } from '@flotilla/contracts/identity';
 import {
   ApprovalService,
+  CompensationService,
   InstanceService,
   ScheduleService,
   TriggerService,
@@ -28,6 +29,7 @@ import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
 import { eventTopics, onAnyEvent } from './events/on-any-event.ts';
 import { approvals } from './grpc/approvals.ts';
+import { compensations } from './grpc/compensations.ts';
 import { instances } from './grpc/instances.ts';
 import { schedules } from './grpc/schedules.ts';
 import { triggers } from './grpc/triggers.ts';
@@ -178,6 +180,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(ScheduleService, schedules(scheduling)),
       implement(TriggerService, triggers({ ...scheduling, keyring })),
       implement(ApprovalService, approvals(running)),
+      implement(CompensationService, compensations(running)),
     ],
     components,
   });

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { JsonObject } from '@bufbuild/protobuf';
 import {
   ApprovalService,
+  CompensationService,
   type Instance,
   InstanceService,
   ScheduleService,
@@ -54,6 +55,7 @@ export interface Clients {
   readonly templates: GrpcClient<typeof WorkflowTemplateService>;
   readonly versions: GrpcClient<typeof WorkflowVersionService>;
   readonly approvals: GrpcClient<typeof ApprovalService>;
+  readonly compensations: GrpcClient<typeof CompensationService>;
 }
 
 /** The real tracker, on a port of its own. */
@@ -133,7 +135,8 @@ export async function surround(): Promise<Surroundings> {
       const templates = createGrpcClient(WorkflowTemplateService, options);
       const versions = createGrpcClient(WorkflowVersionService, options);
       const approvals = createGrpcClient(ApprovalService, options);
-      const clients = { workflows, instances, approvals, schedules, triggers, templates, versions };
+      const compensations = createGrpcClient(CompensationService, options);
+      const clients = { workflows, instances, approvals, compensations, schedules, triggers, templates, versions };
       const close = () => Object.values(clients).forEach((client) => void client.close());
       return { ...clients, close };
     },

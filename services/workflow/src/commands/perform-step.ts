@@ -33,7 +33,8 @@ export async function performStep(performing: Performing, work: Assignment, cont
   if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleStep(performing, tx, work, outcome));
   const at = { path: work.path, stepId: work.stepId, visit: work.visit, attempts: claimed.task.attempts };
-  const fail = ({ reason, message }: StepError) => settle({ kind: 'step_failed', ...at, reason, message });
+  const fail = ({ reason, message }: StepError, refused = false) =>
+    settle({ kind: 'step_failed', ...at, reason, message, ...(refused ? { refused } : {}) });
 
   if (claimed.cancelled) return fail(cancelled);
   if (claimed.task.attempts > claimed.task.maxAttempts + MAX_LOST_ATTEMPTS) return fail(lost);
@@ -53,7 +54,7 @@ export async function performStep(performing: Performing, work: Assignment, cont
     const known = stepError(failure);
     if (isFinal(known.error, claimed.task)) {
       count('failed');
-      return fail(known);
+      return fail(known, claimed.task.attempts === 1 && !retryable(known.error.code));
     }
     count('again');
     await db.inTenant(scope, (tx) => countTaskFailure(tx, claimed.task.id, work.claim, known));

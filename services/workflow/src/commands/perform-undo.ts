@@ -1,3 +1,4 @@
+import { AppError } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
 import {
   type Compensation,
@@ -7,11 +8,14 @@ import {
 } from '../db/compensation-repository.ts';
 import { findInstance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import type { JournalEntry } from '../domain/journal.ts';
+import { stepOf } from '../domain/definition.ts';
+import { afterUndo } from '../domain/fold-effects.ts';
+import type { JournalEntry, Visit } from '../domain/journal.ts';
+import { visitKey } from '../domain/path.ts';
 import { effectKey } from '../domain/scope.ts';
 import { advance, driveOn, type Moved } from './advance.ts';
 import { type Assignment, attemptWithin, type Control, driverScope, type Performing, stepError } from './perform.ts';
-import { lockRun, staleDriver } from './run.ts';
+import { lockRun, type Run, staleDriver } from './run.ts';
 
 interface Claimed {
   readonly undo: Compensation;
@@ -101,5 +105,16 @@ async function settleUndo(
   const run = await lockRun(performing, tx, work.instanceId);
   const undo = await lockCompensation(tx, work);
   if (undo?.claim !== work.claim || undo.status === 'completed') throw staleDriver();
-  return driveOn(performing, tx, run, work.epoch, outcome);
+  if (outcome.kind !== 'undo_completed') return driveOn(performing, tx, run, work.epoch, outcome);
+  const after = afterwards(run, work, undo, performing.now());
+  if (after === 'again') {
+    throw new AppError('unavailable', 'UNDO_REPEATED', 'A request of the effect may still be on its way: undone once more.');
+  }
+  return driveOn(performing, tx, run, work.epoch, after === 'done' ? outcome : { ...outcome, unresolved: true });
+}
+
+function afterwards({ state, definition }: Run, at: Visit, { startedAt }: Compensation, now: Date) {
+  const effect = state.effects.get(state.effectAt.get(visitKey(at)) ?? -1);
+  if (effect === undefined || startedAt === undefined) return 'done';
+  return afterUndo(effect, { startedAt, now, attemptTimeoutMs: stepOf(definition, at.stepId).timeoutMs });
 }

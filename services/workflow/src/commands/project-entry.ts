@@ -1,6 +1,7 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import {
   CompensationFinishedSchema,
+  CompensationResolvedSchema,
   CompensationStatus,
   InstanceCancelledSchema,
   InstanceCompletedSchema,
@@ -11,7 +12,7 @@ import {
 } from '@flotilla/contracts/workflow';
 import type { NewEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
-import { insertCompensation, setCompensation } from '../db/compensation-repository.ts';
+import { insertCompensation, resolveCompensation, setCompensation } from '../db/compensation-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { finishTask, insertTask } from '../db/task-repository.ts';
 import { stepOf } from '../domain/definition.ts';
@@ -106,7 +107,14 @@ async function projectOther(
         registerUndo(tx, run, place);
       return;
     case 'undo_started':
+    case 'undo_retried':
       return setCompensation(tx, { instanceId, ...entry }, { status: 'executing', at: entry.occurredAt });
+    case 'undo_skipped': {
+      const { path, visit, reason, requestedBy: resolvedBy } = entry;
+      await resolveCompensation(tx, { instanceId, path, visit }, { reason, resolvedBy, at: entry.occurredAt });
+      const message = { instanceId, path, visit, reason, resolvedBy };
+      return appendEvent(tx, { schema: CompensationResolvedSchema, id, message });
+    }
     case 'undo_completed':
     case 'undo_failed': {
       const failed = entry.kind === 'undo_failed';
@@ -117,7 +125,8 @@ async function projectOther(
         {
           status: failed ? 'failed' : 'completed',
           at: entry.occurredAt,
-          ...(failed ? { error: entry } : {}),
+          ...(failed ? { error: entry, attention: 'stuck' } : {}),
+          ...(!failed && entry.unresolved ? { attention: 'unresolved' } : {}),
         },
       );
       const message = {

@@ -1,4 +1,4 @@
-import { newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import { after, type Cursor, newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { JsonObject } from '../domain/json.ts';
 import { toColumn } from './json-column.ts';
 import type { SagaCompensations, Schema } from './schema.ts';
@@ -22,6 +22,11 @@ export interface Compensation {
   readonly effectKey: string;
   readonly startedAt: Date | undefined;
   readonly completedAt: Date | undefined;
+  /** Why it is in the operators' queue. */
+  readonly attention: NonNullable<Selectable<SagaCompensations>['attention']> | undefined;
+  readonly assigneeId: string;
+  readonly note: string;
+  readonly resolution: { readonly reason: string; readonly resolvedBy: string; readonly at: Date } | undefined;
 }
 
 const columns = [
@@ -41,6 +46,12 @@ const columns = [
   'effect_key',
   'started_at',
   'executed_at',
+  'attention',
+  'assignee_id',
+  'note',
+  'resolution_reason',
+  'resolved_by',
+  'resolved_at',
 ] as const;
 
 export function insertCompensation(
@@ -131,6 +142,7 @@ export function setCompensation(
   change: {
     readonly status: Compensation['status'];
     readonly error?: { readonly reason: string; readonly message: string };
+    readonly attention?: Compensation['attention'];
     readonly at: string;
   },
 ): void {
@@ -139,7 +151,11 @@ export function setCompensation(
       .updateTable('saga_compensations')
       .set({
         status: change.status,
-        ...(change.status === 'executing' ? { started_at: change.at } : { executed_at: change.at }),
+        // A new round of quick tries counts from nothing.
+        ...(change.status === 'executing'
+          ? { started_at: change.at, claim: 0, failures: 0 }
+          : { executed_at: change.at }),
+        attention: change.attention ?? null,
         error_reason: change.error?.reason ?? null,
         error_message: change.error?.message ?? null,
       })
@@ -148,6 +164,65 @@ export function setCompensation(
       .where('visit', '=', visit)
       .compile(),
   );
+}
+
+/** An operator has taken the undo off the queue. */
+export async function resolveCompensation(
+  tx: Tx<Schema>,
+  { instanceId, path, visit }: StepPlace,
+  resolution: { readonly reason: string; readonly resolvedBy: string; readonly at: string },
+): Promise<void> {
+  await tx
+    .updateTable('saga_compensations')
+    .set({
+      attention: null,
+      resolution_reason: resolution.reason,
+      resolved_by: resolution.resolvedBy,
+      resolved_at: resolution.at,
+    })
+    .where('instance_id', '=', instanceId)
+    .where(atPath(path))
+    .where('visit', '=', visit)
+    .execute();
+}
+
+export async function assignCompensation(
+  tx: Tx<Schema>,
+  id: string,
+  to: { readonly assigneeId: string | undefined; readonly note: string },
+): Promise<void> {
+  await tx
+    .updateTable('saga_compensations')
+    .set({ assignee_id: to.assigneeId ?? null, note: to.note })
+    .where('id', '=', id)
+    .execute();
+}
+
+export async function findCompensation(tx: ReadTx<Schema>, id: string): Promise<Compensation | undefined> {
+  const row = await tx.selectFrom('saga_compensations').select(columns).where('id', '=', id).executeTakeFirst();
+  return row && toCompensation(row);
+}
+
+/** What needs attention, oldest first. Uses the index saga_compensations_queue. */
+export async function listQueuedCompensations(
+  tx: ReadTx<Schema>,
+  filter: {
+    readonly attention: Compensation['attention'];
+    readonly instanceId: string;
+    readonly assigneeId: string;
+    readonly cursor: Cursor | undefined;
+    readonly limit: number;
+  },
+): Promise<Compensation[]> {
+  let query = tx
+    .selectFrom('saga_compensations')
+    .select(columns)
+    .where('attention', 'is not', null)
+    .where(after<Schema, 'saga_compensations'>('asc', filter.cursor));
+  if (filter.attention !== undefined) query = query.where('attention', '=', filter.attention);
+  if (filter.instanceId !== '') query = query.where('instance_id', '=', filter.instanceId);
+  if (filter.assigneeId !== '') query = query.where('assignee_id', '=', filter.assigneeId);
+  return (await query.orderBy('id').limit(filter.limit).execute()).map(toCompensation);
 }
 
 /** In the order in which the undos run. Uses the index saga_compensations_of_instance. */
@@ -179,5 +254,12 @@ function toCompensation(row: Pick<Selectable<SagaCompensations>, (typeof columns
     effectKey: row.effect_key,
     startedAt: row.started_at ?? undefined,
     completedAt: row.executed_at ?? undefined,
+    attention: row.attention ?? undefined,
+    assigneeId: row.assignee_id ?? '',
+    note: row.note,
+    resolution:
+      row.resolved_at === null
+        ? undefined
+        : { reason: row.resolution_reason ?? '', resolvedBy: row.resolved_by ?? '', at: row.resolved_at },
   };
 }

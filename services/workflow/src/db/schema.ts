@@ -58,6 +58,12 @@ export interface SagaCompensations {
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;
   path: string | null;
+  attention: 'stuck' | 'unresolved' | null;
+  assignee_id: string | null;
+  note: Generated<string>;
+  resolution_reason: string | null;
+  resolved_by: string | null;
+  resolved_at: Timestamp | null;
 }
 
 export interface Tasks {

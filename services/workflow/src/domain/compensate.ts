@@ -31,7 +31,9 @@ export function compensate({ facts, state }: Run): Move {
   if (next !== undefined) return { entries: [undoStarted(facts.id, next)] };
   if (!state.ended && state.failing !== undefined) return { entries: [{ kind: ends[state.failing.failure] }] };
   if (state.stuck.isEmpty()) return { entries: [{ kind: 'compensation_completed' }] };
-  return { actions: undosUnderWay(state) };
+  const actions = undosUnderWay(state);
+  // What is unresolved waits for somebody's word.
+  return { actions: actions.length === 0 ? [{ type: 'wait' }] : actions };
 }
 
 /** Each roll-back of a run that goes on undoes its effects one by one, too. */
@@ -55,7 +57,8 @@ export function undosUnderWay(state: RunState): Action[] {
     };
   // While a failed run undoes its effects one after the other, what is stuck rests.
   const undoes = state.failing !== undefined || state.takenBack;
-  const slow = !undoes || state.undoing.isEmpty() ? [...state.stuck].reverse().flatMap(undo('slow')) : [];
+  const failing = [...state.stuck].filter((index) => state.effects.get(index)?.state === 'stuck');
+  const slow = !undoes || state.undoing.isEmpty() ? failing.reverse().flatMap(undo('slow')) : [];
   return [...[...state.undoing].flatMap(undo('quick')), ...slow];
 }
 

@@ -56,6 +56,7 @@ function plan(
   const undo = step.planUndo && {
     effectKey: effectKey(facts.id, path, visit, 'undo'),
     request: bounded(step.planUndo({ ...scope, effect: { key } })),
+    ...(step.late === undefined ? {} : { late: step.late }),
   };
   return {
     input: bounded({ ...request, ...edit }),

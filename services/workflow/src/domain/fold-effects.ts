@@ -6,7 +6,31 @@ import type { RunState } from './run-state.ts';
 /** An effect that happened, or may have, and its undo. */
 export interface Effect extends Visit {
   readonly undo: UndoPlan;
-  readonly state: 'registered' | 'undoing' | 'undone' | 'stuck';
+  /** `unresolved`: undone, but a late request may have landed after it. `skipped`: an operator has put it right, or leaves it. */
+  readonly state: 'registered' | 'undoing' | 'undone' | 'stuck' | 'unresolved' | 'skipped';
+  /** Some request of it was never answered: it may still be on its way. */
+  readonly inDoubt: boolean;
+}
+
+/** After the time of one attempt no request is on its way any more; clocks and networks get this much more. */
+const LATE_MARGIN_MS = 5_000;
+
+/** What a successful undo comes to where its receiver does not refuse late requests: it is done once more as long as one may come. */
+export function afterUndo(
+  { undo, inDoubt }: Effect,
+  { startedAt, attemptTimeoutMs, now }: { startedAt: Date; attemptTimeoutMs: number; now: Date },
+): 'done' | 'again' | 'unresolved' {
+  if (undo.late === undefined || !inDoubt) return 'done';
+  if (undo.late === 'unresolved') return 'unresolved';
+  return now.getTime() < startedAt.getTime() + attemptTimeoutMs + LATE_MARGIN_MS ? 'again' : 'done';
+}
+
+/** Every request of a step was answered: its effect, where it has one, is as its outcome says. */
+export function answered(state: RunState, at: Visit): RunState {
+  const index = state.effectAt.get(visitKey(at));
+  const effect = index === undefined ? undefined : state.effects.get(index);
+  if (index === undefined || effect === undefined) return state;
+  return { ...state, effects: state.effects.set(index, { ...effect, inDoubt: false }) };
 }
 
 export function register(state: RunState, effect: Effect): RunState {
@@ -35,8 +59,8 @@ export function setEffect(state: RunState, at: Visit, to: Effect['state']): RunS
         ? Math.min(state.undoneFrom, index)
         : state.undoneFrom,
     undoing: to === 'undoing' ? state.undoing.add(index) : state.undoing.remove(index),
-    stuck: to === 'stuck' ? state.stuck.add(index) : state.stuck.remove(index),
-    undone: to === 'undone' ? state.undone + 1 : state.undone,
+    stuck: to === 'stuck' || to === 'unresolved' ? state.stuck.add(index) : state.stuck.remove(index),
+    undone: to === 'undone' || to === 'skipped' ? state.undone + 1 : state.undone,
   };
   return to === 'undoing' ? changed : withoutRolledBack(changed, index);
 }

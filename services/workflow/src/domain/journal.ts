@@ -35,7 +35,14 @@ export type JournalEntry =
       readonly signal?: number;
     })
   /** Of a block, the path of the step inside that failed. */
-  | (Visit & StepError & { readonly kind: 'step_failed'; readonly attempts: number; readonly cause?: string })
+  | (Visit &
+      StepError & {
+        readonly kind: 'step_failed';
+        readonly attempts: number;
+        readonly cause?: string;
+        /** The only attempt was answered by a refusal: nothing can have happened. */
+        readonly refused?: true;
+      })
   /** A step that failed does not fail its frame: the definition says where to go on. */
   | (Visit & StepError & { readonly kind: 'step_caught'; readonly next: string })
   | { readonly kind: 'frame_completed'; readonly frame: string; readonly output: JsonValue }
@@ -59,8 +66,11 @@ export type JournalEntry =
       readonly keeps?: number;
     })
   | (Visit & { readonly kind: 'undo_started'; readonly effectKey: string })
-  | (Visit & { readonly kind: 'undo_completed'; readonly attempts: number })
+  /** Unresolved: it was done, but a late request may have landed after it. */
+  | (Visit & { readonly kind: 'undo_completed'; readonly attempts: number; readonly unresolved?: true })
   | (Visit & StepError & { readonly kind: 'undo_failed'; readonly attempts: number })
+  /** An operator has a stuck undo tried again now, or takes an undo off the queue. */
+  | (Visit & Request & { readonly kind: 'undo_retried' | 'undo_skipped' })
   | { readonly kind: 'instance_completed'; readonly output: JsonObject }
   | { readonly kind: 'instance_failed' | 'instance_cancelled' | 'instance_timed_out' }
   /** The undos that were stuck when the run ended are done now. */
@@ -109,7 +119,14 @@ export interface StepError {
 export interface UndoPlan {
   readonly effectKey: string;
   readonly request: JsonObject;
+  readonly late?: LatePolicy;
 }
+
+/**
+ * What is done where the receiver of an undo does not refuse a late request of what was undone: the undo is repeated until no
+ * request can be on its way any more, or a person is told that the effect is unresolved. None: the receiver refuses it.
+ */
+export type LatePolicy = 'repeat' | 'unresolved';
 
 /** What a step came to. */
 export type Outcome = { readonly facts: JsonObject } | { readonly failed: StepError };

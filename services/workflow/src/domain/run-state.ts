@@ -1,6 +1,6 @@
 import * as im from 'immutable';
 import { type BlockState, beginBlock, endFrame, haltBlock, withoutBlock } from './fold-blocks.ts';
-import { type Effect, failEffects, register, setEffect, startRollback } from './fold-effects.ts';
+import { answered, type Effect, failEffects, register, setEffect, startRollback } from './fold-effects.ts';
 import type { Failure, Recorded, StepError, Suspended, Visit } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { frameOf, visitKey } from './path.ts';
@@ -90,6 +90,7 @@ export interface RunState {
   /** Effects that are being undone while the run goes on, the next one first; by the visit that waits for it. */
   readonly rollbacks: im.OrderedMap<string, im.List<number>>;
   readonly undoing: im.OrderedSet<number>;
+  /** Undos that keep failing, and effects that are unresolved: somebody has to look at them. */
   readonly stuck: im.OrderedSet<number>;
   /** How many effects are undone. */
   readonly undone: number;
@@ -148,7 +149,8 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'step_started':
       return begin(state, entry);
     case 'step_completed': {
-      const closed = close(state, entry, { state: 'completed', stepId: entry.stepId });
+      const known = entry.attempts === 1 ? answered(state, entry) : state;
+      const closed = close(known, entry, { state: 'completed', stepId: entry.stepId });
       const after = withFacts(closed, entry, { ...entry.facts, visit: entry.visit });
       const marks = frameOf(entry.path) === '' ? state.marks.set(entry.stepId, state.effects.size) : state.marks;
       const signals = entry.signal === undefined ? state.signals : state.signals.remove(entry.signal);
@@ -158,7 +160,7 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
       const { path, stepId, visit, reason, message, cause = path } = entry;
       const effectsBefore =
         state.blocks.get(path)?.effectsBefore ?? state.effectAt.get(visitKey(entry), state.effects.size);
-      return close(state, entry, {
+      return close(entry.refused ? answered(state, entry) : state, entry, {
         state: 'failed',
         error: { path, stepId, visit, reason, message, cause, effectsBefore },
       });
@@ -196,9 +198,12 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
     case 'instance_failing':
       return failEffects({ ...state, failing: entry }, entry.keeps ?? 0);
     case 'undo_started':
+    case 'undo_retried':
       return setEffect(state, entry, 'undoing');
+    case 'undo_skipped':
+      return setEffect(state, entry, 'skipped');
     case 'undo_completed':
-      return setEffect(state, entry, 'undone');
+      return setEffect(state, entry, entry.unresolved ? 'unresolved' : 'undone');
     case 'undo_failed':
       return setEffect(state, entry, 'stuck');
     case 'instance_completed':
@@ -235,7 +240,7 @@ function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started
     open: block === undefined ? state.open.set(key, { path, stepId, visit, input, suspended }) : state.open,
     waiting: suspended === undefined ? state.waiting : state.waiting.add(key),
   };
-  const registered = undo === undefined ? begun : register(begun, { path, stepId, visit, undo, state: 'registered' });
+  const registered = undo === undefined ? begun : register(begun, { path, stepId, visit, undo, state: 'registered', inDoubt: true });
   return beginBlock(registered, entry);
 }
 

@@ -1,5 +1,5 @@
 import type { InputCheck } from './input-schema.ts';
-import type { BlockRule, Outcome, StepError } from './journal.ts';
+import type { LatePolicy, BlockRule, Outcome, StepError } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ProblemReason } from './problem.ts';
 import type { Scope } from './scope.ts';
@@ -42,6 +42,8 @@ export interface StepPlan {
   readonly block?: Block;
   /** The undo, planned before the effect happens: it may speak of earlier steps, never of the step's own output. */
   readonly planUndo?: (scope: Scope) => JsonObject;
+  /** What is done about a request that lands after the undo; none: its receiver refuses it. */
+  readonly late?: LatePolicy;
   /** Where the run goes after the step left these facts. The default is `next`. */
   readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
   /** What of the request may be changed by whoever retries the run from this step. */

@@ -1,6 +1,12 @@
 import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
-import { type CompensationSchema, CompensationStatus, type TaskSchema, TaskStatus } from '@flotilla/contracts/workflow';
+import {
+  CompensationAttention,
+  type CompensationSchema,
+  CompensationStatus,
+  type TaskSchema,
+  TaskStatus,
+} from '@flotilla/contracts/workflow';
 import type { Compensation } from '../db/compensation-repository.ts';
 import type { Task } from '../db/task-repository.ts';
 
@@ -18,6 +24,16 @@ const compensationStatuses: Record<Compensation['status'], CompensationStatus> =
   completed: CompensationStatus.COMPLETED,
   failed: CompensationStatus.FAILED,
 };
+
+function toAttention(attention: Compensation['attention']): CompensationAttention {
+  if (attention === undefined) return CompensationAttention.UNSPECIFIED;
+  return attention === 'stuck' ? CompensationAttention.STUCK : CompensationAttention.UNRESOLVED;
+}
+
+export function fromAttention(attention: CompensationAttention): Compensation['attention'] {
+  if (attention === CompensationAttention.STUCK) return 'stuck';
+  return attention === CompensationAttention.UNRESOLVED ? 'unresolved' : undefined;
+}
 
 export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
   return {
@@ -54,5 +70,15 @@ export function toCompensationMessage(compensation: Compensation): MessageInitSh
     ...(compensation.startedAt === undefined ? {} : { startTime: timestampFromDate(compensation.startedAt) }),
     ...(compensation.completedAt === undefined ? {} : { completeTime: timestampFromDate(compensation.completedAt) }),
     effectKey: compensation.effectKey,
+    attention: toAttention(compensation.attention),
+    assigneeId: compensation.assigneeId,
+    note: compensation.note,
+    ...(compensation.resolution === undefined
+      ? {}
+      : {
+          resolutionReason: compensation.resolution.reason,
+          resolvedBy: compensation.resolution.resolvedBy,
+          resolveTime: timestampFromDate(compensation.resolution.at),
+        }),
   };
 }

@@ -1,3 +1,4 @@
+import type { LatePolicy } from '../../domain/journal.ts';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { StepKind, StepReader } from '../../domain/step-kind.ts';
 
@@ -40,15 +41,32 @@ export const httpStep: StepKind = {
   required: ['url'],
   fields: {
     ...request,
-    undo: { type: 'object', additionalProperties: false, required: ['url'], properties: request },
+    undo: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['url'],
+      properties: {
+        ...request,
+        late: {
+          enum: ['refused', 'repeat', 'unresolved'],
+          description:
+            'What becomes of a request that lands after the undo: the server refuses it (refused, the default), the undo is repeated when none can come any more (repeat), or a person is told (unresolved).',
+        },
+      },
+    },
   },
   read(fields, reader) {
     const plan = readRequest(fields, '', reader, false);
     const undo = fields['undo'] as JsonObject | undefined;
     const editable = { body: 'any' } as const;
-    return undo === undefined
-      ? { plan, editable }
-      : { plan, editable, planUndo: readRequest(undo, '/undo', reader, true) };
+    if (undo === undefined) return { plan, editable };
+    const late = undo['late'] as LatePolicy | 'refused' | undefined;
+    return {
+      plan,
+      editable,
+      planUndo: readRequest(undo, '/undo', reader, true),
+      ...(late === undefined || late === 'refused' ? {} : { late }),
+    };
   },
 };
 

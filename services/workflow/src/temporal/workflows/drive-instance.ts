@@ -91,8 +91,9 @@ function isWork(action: Action): action is Work {
   return action.type === 'step' || action.type === 'undo';
 }
 
-function keyOf({ type, path, visit }: Work): string {
-  return `${path}#${visit}/${type === 'step' ? 'do' : 'undo'}`;
+/** An undo of another pace is other work: one that was retried does not sleep until the next slow try. */
+function keyOf(work: Work): string {
+  return `${work.path}#${work.visit}/${work.type === 'step' ? 'do' : `undo ${work.pace}`}`;
 }
 
 function attempt(run: RunReference, work: Work): Promise<Moved> {

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/workflow/v1/events.proto.
  */
 export const file_flotilla_workflow_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUwoQV29ya2Zsb3dBcmNoaXZlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93RGVsZXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzImIKD0luc3RhbmNlU3RhcnRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNvbXBsZXRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJhCg5JbnN0YW5jZUZhaWxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNhbmNlbGxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLEAQoMU3RlcEZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSEQoJc3RlcF9raW5kGAMgASgJEg0KBXZpc2l0GAQgASgFEjAKBnN0YXR1cxgFIAEoDjIgLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2tTdGF0dXMSFAoMZXJyb3JfcmVhc29uGAYgASgJEgwKBHBhdGgYByABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMiwQEKFENvbXBlbnNhdGlvbkZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSOAoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdHVzEhQKDGVycm9yX3JlYXNvbhgFIAEoCRIMCgRwYXRoGAYgASgJOhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIlQKEUFwcHJvdmFsUmVxdWVzdGVkEjAKCGFwcHJvdmFsGAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuQXBwcm92YWw6DbK2GAlhcHByb3ZhbHMikwEKD0FwcHJvdmFsRGVjaWRlZBIwCghhcHByb3ZhbBgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLkFwcHJvdmFsEg8KB3VzZXJfaWQYAiABKAkSLgoHdmVyZGljdBgDIAEoDjIdLmZsb3RpbGxhLndvcmtmbG93LnYxLlZlcmRpY3Q6DbK2GAlhcHByb3ZhbHMiVAoRQXBwcm92YWxEZWxlZ2F0ZWQSMAoIYXBwcm92YWwYASABKAsyHi5mbG90aWxsYS53b3JrZmxvdy52MS5BcHByb3ZhbDoNsrYYCWFwcHJvdmFscyJRCg5BcHByb3ZhbENsb3NlZBIwCghhcHByb3ZhbBgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLkFwcHJvdmFsOg2ythgJYXBwcm92YWxzIpYCCg9JbnN0YW5jZVN1bW1hcnkSCgoCaWQYASABKAkSEwoLd29ya2Zsb3dfaWQYAiABKAkSFQoNd29ya2Zsb3dfc2x1ZxgDIAEoCRIYChB3b3JrZmxvd192ZXJzaW9uGAQgASgFEjQKBnN0YXR1cxgFIAEoDjIkLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3RhdHVzEj0KDGNvbXBlbnNhdGlvbhgGIAEoDjInLmZsb3RpbGxhLndvcmtmbG93LnYxLkNvbXBlbnNhdGlvblN0YXRlEhQKDGVycm9yX3JlYXNvbhgHIAEoCRISCgplcnJvcl9zdGVwGAggASgJEhIKCmNyZWF0ZWRfYnkYCSABKAliBnByb3RvMw", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_approvals, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
+  fileDesc("CiFmbG90aWxsYS93b3JrZmxvdy92MS9ldmVudHMucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIlIKD1dvcmtmbG93Q3JlYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93VXBkYXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlQKEVdvcmtmbG93QWN0aXZhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiVQoSV29ya2Zsb3dEZXByZWNhdGVkEjAKCHdvcmtmbG93GAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3c6DbK2GAl3b3JrZmxvd3MiUwoQV29ya2Zsb3dBcmNoaXZlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzIlIKD1dvcmtmbG93RGVsZXRlZBIwCgh3b3JrZmxvdxgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93Og2ythgJd29ya2Zsb3dzImIKD0luc3RhbmNlU3RhcnRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNvbXBsZXRlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJhCg5JbnN0YW5jZUZhaWxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJkChFJbnN0YW5jZUNhbmNlbGxlZBI3CghpbnN0YW5jZRgBIAEoCzIlLmZsb3RpbGxhLndvcmtmbG93LnYxLkluc3RhbmNlU3VtbWFyeToWsrYYEndvcmtmbG93X2luc3RhbmNlcyLEAQoMU3RlcEZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSEQoJc3RlcF9raW5kGAMgASgJEg0KBXZpc2l0GAQgASgFEjAKBnN0YXR1cxgFIAEoDjIgLmZsb3RpbGxhLndvcmtmbG93LnYxLlRhc2tTdGF0dXMSFAoMZXJyb3JfcmVhc29uGAYgASgJEgwKBHBhdGgYByABKAk6FrK2GBJ3b3JrZmxvd19pbnN0YW5jZXMiwQEKFENvbXBlbnNhdGlvbkZpbmlzaGVkEhMKC2luc3RhbmNlX2lkGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSOAoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEud29ya2Zsb3cudjEuQ29tcGVuc2F0aW9uU3RhdHVzEhQKDGVycm9yX3JlYXNvbhgFIAEoCRIMCgRwYXRoGAYgASgJOhaythgSd29ya2Zsb3dfaW5zdGFuY2VzIoUBChRDb21wZW5zYXRpb25SZXNvbHZlZBITCgtpbnN0YW5jZV9pZBgBIAEoCRIMCgRwYXRoGAIgASgJEg0KBXZpc2l0GAMgASgFEg4KBnJlYXNvbhgEIAEoCRITCgtyZXNvbHZlZF9ieRgFIAEoCToWsrYYEndvcmtmbG93X2luc3RhbmNlcyJUChFBcHByb3ZhbFJlcXVlc3RlZBIwCghhcHByb3ZhbBgBIAEoCzIeLmZsb3RpbGxhLndvcmtmbG93LnYxLkFwcHJvdmFsOg2ythgJYXBwcm92YWxzIpMBCg9BcHByb3ZhbERlY2lkZWQSMAoIYXBwcm92YWwYASABKAsyHi5mbG90aWxsYS53b3JrZmxvdy52MS5BcHByb3ZhbBIPCgd1c2VyX2lkGAIgASgJEi4KB3ZlcmRpY3QYAyABKA4yHS5mbG90aWxsYS53b3JrZmxvdy52MS5WZXJkaWN0Og2ythgJYXBwcm92YWxzIlQKEUFwcHJvdmFsRGVsZWdhdGVkEjAKCGFwcHJvdmFsGAEgASgLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuQXBwcm92YWw6DbK2GAlhcHByb3ZhbHMiUQoOQXBwcm92YWxDbG9zZWQSMAoIYXBwcm92YWwYASABKAsyHi5mbG90aWxsYS53b3JrZmxvdy52MS5BcHByb3ZhbDoNsrYYCWFwcHJvdmFscyKWAgoPSW5zdGFuY2VTdW1tYXJ5EgoKAmlkGAEgASgJEhMKC3dvcmtmbG93X2lkGAIgASgJEhUKDXdvcmtmbG93X3NsdWcYAyABKAkSGAoQd29ya2Zsb3dfdmVyc2lvbhgEIAEoBRI0CgZzdGF0dXMYBSABKA4yJC5mbG90aWxsYS53b3JrZmxvdy52MS5JbnN0YW5jZVN0YXR1cxI9Cgxjb21wZW5zYXRpb24YBiABKA4yJy5mbG90aWxsYS53b3JrZmxvdy52MS5Db21wZW5zYXRpb25TdGF0ZRIUCgxlcnJvcl9yZWFzb24YByABKAkSEgoKZXJyb3Jfc3RlcBgIIAEoCRISCgpjcmVhdGVkX2J5GAkgASgJYgZwcm90bzM", [file_flotilla_options_v1_options, file_flotilla_workflow_v1_approvals, file_flotilla_workflow_v1_instances, file_flotilla_workflow_v1_workflows]);
 
 /**
  * A workflow exists, as a draft.
@@ -309,6 +309,45 @@ export const CompensationFinishedSchema: GenMessage<CompensationFinished> = /*@_
   messageDesc(file_flotilla_workflow_v1_events, 11);
 
 /**
+ * An operator took an undo off the queue.
+ *
+ * @generated from message flotilla.workflow.v1.CompensationResolved
+ */
+export type CompensationResolved = Message<"flotilla.workflow.v1.CompensationResolved"> & {
+  /**
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * @generated from field: int32 visit = 3;
+   */
+  visit: number;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string resolved_by = 5;
+   */
+  resolvedBy: string;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.CompensationResolved.
+ * Use `create(CompensationResolvedSchema)` to create a new message.
+ */
+export const CompensationResolvedSchema: GenMessage<CompensationResolved> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_events, 12);
+
+/**
  * A run waits for people.
  *
  * @generated from message flotilla.workflow.v1.ApprovalRequested
@@ -325,7 +364,7 @@ export type ApprovalRequested = Message<"flotilla.workflow.v1.ApprovalRequested"
  * Use `create(ApprovalRequestedSchema)` to create a new message.
  */
 export const ApprovalRequestedSchema: GenMessage<ApprovalRequested> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 12);
+  messageDesc(file_flotilla_workflow_v1_events, 13);
 
 /**
  * Somebody approved or rejected.
@@ -354,7 +393,7 @@ export type ApprovalDecided = Message<"flotilla.workflow.v1.ApprovalDecided"> & 
  * Use `create(ApprovalDecidedSchema)` to create a new message.
  */
 export const ApprovalDecidedSchema: GenMessage<ApprovalDecided> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 13);
+  messageDesc(file_flotilla_workflow_v1_events, 14);
 
 /**
  * Somebody handed their say to somebody else.
@@ -373,7 +412,7 @@ export type ApprovalDelegated = Message<"flotilla.workflow.v1.ApprovalDelegated"
  * Use `create(ApprovalDelegatedSchema)` to create a new message.
  */
 export const ApprovalDelegatedSchema: GenMessage<ApprovalDelegated> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 14);
+  messageDesc(file_flotilla_workflow_v1_events, 15);
 
 /**
  * A run does not wait for people any more: it was approved, rejected, expired or cancelled.
@@ -392,7 +431,7 @@ export type ApprovalClosed = Message<"flotilla.workflow.v1.ApprovalClosed"> & {
  * Use `create(ApprovalClosedSchema)` to create a new message.
  */
 export const ApprovalClosedSchema: GenMessage<ApprovalClosed> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 15);
+  messageDesc(file_flotilla_workflow_v1_events, 16);
 
 /**
  * A run without its texts, which may be personal or large.
@@ -451,5 +490,5 @@ export type InstanceSummary = Message<"flotilla.workflow.v1.InstanceSummary"> & 
  * Use `create(InstanceSummarySchema)` to create a new message.
  */
 export const InstanceSummarySchema: GenMessage<InstanceSummary> = /*@__PURE__*/
-  messageDesc(file_flotilla_workflow_v1_events, 16);
+  messageDesc(file_flotilla_workflow_v1_events, 17);
 

@@ -108,7 +108,11 @@ async function settleUndo(
   if (outcome.kind !== 'undo_completed') return driveOn(performing, tx, run, work.epoch, outcome);
   const after = afterwards(run, work, undo, performing.now());
   if (after === 'again') {
-    throw new AppError('unavailable', 'UNDO_REPEATED', 'A request of the effect may still be on its way: undone once more.');
+    throw new AppError(
+      'unavailable',
+      'UNDO_REPEATED',
+      'A request of the effect may still be on its way: undone once more.',
+    );
   }
   return driveOn(performing, tx, run, work.epoch, after === 'done' ? outcome : { ...outcome, unresolved: true });
 }

@@ -113,7 +113,7 @@ async function projectOther(
       const { path, visit, reason, requestedBy: resolvedBy } = entry;
       await resolveCompensation(tx, { instanceId, path, visit }, { reason, resolvedBy, at: entry.occurredAt });
       const message = { instanceId, path, visit, reason, resolvedBy };
-      return appendEvent(tx, { schema: CompensationResolvedSchema, id, message });
+      return announce({ schema: CompensationResolvedSchema, id, message });
     }
     case 'undo_completed':
     case 'undo_failed': {

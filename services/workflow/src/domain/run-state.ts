@@ -240,7 +240,8 @@ function begin(state: RunState, entry: Recorded & { readonly kind: 'step_started
     open: block === undefined ? state.open.set(key, { path, stepId, visit, input, suspended }) : state.open,
     waiting: suspended === undefined ? state.waiting : state.waiting.add(key),
   };
-  const registered = undo === undefined ? begun : register(begun, { path, stepId, visit, undo, state: 'registered', inDoubt: true });
+  const registered =
+    undo === undefined ? begun : register(begun, { path, stepId, visit, undo, state: 'registered', inDoubt: true });
   return beginBlock(registered, entry);
 }
 

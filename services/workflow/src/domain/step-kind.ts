@@ -1,5 +1,5 @@
 import type { InputCheck } from './input-schema.ts';
-import type { LatePolicy, BlockRule, Outcome, StepError } from './journal.ts';
+import type { BlockRule, LatePolicy, Outcome, StepError } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ProblemReason } from './problem.ts';
 import type { Scope } from './scope.ts';

@@ -130,6 +130,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     group: 'workflow-triggers',
     topics: eventTopics,
     batch: onAnyEvent({ now, newId }, launcher.wake),
+    // The first event after a silence fires at once; those right behind it share a transaction.
+    gatherMs: 100,
     log,
     metrics: kit.metrics,
   });

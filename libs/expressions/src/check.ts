@@ -1,6 +1,8 @@
 import type { CelEnv, CelFunc } from '@bufbuild/cel';
+import { AppError } from '@flotilla/errors';
 import { type Call, type Comprehension, type Expr, partsOf } from './expression-tree.ts';
 import { anything, fits, join, nameOf, type StaticType } from './expression-type.ts';
+import { compilePattern } from './pattern.ts';
 
 /** A mistake that can be seen without running the expression. */
 export class CheckFailure extends Error {
@@ -116,6 +118,7 @@ export function check(env: CelEnv, root: Expr, variables: Readonly<Record<string
     }
     const target = call.target && typeOf(call.target, scope);
     const args = typesOf(call.args, scope);
+    if (call.function === 'matches') checkPattern(call.args.at(-1));
     switch (call.function) {
       case '_&&_':
       case '_||_':
@@ -163,6 +166,18 @@ export function check(env: CelEnv, root: Expr, variables: Readonly<Record<string
   }
 
   return { type: typeOf(root, new Map()), reads };
+}
+
+/** A pattern that is written out can be seen to be none; one that is made by the expression fails when it runs. */
+function checkPattern(expr: Expr | undefined): void {
+  const constant = expr?.exprKind.case === 'constExpr' ? expr.exprKind.value.constantKind : undefined;
+  if (expr === undefined || constant?.case !== 'stringValue') return;
+  try {
+    compilePattern(constant.value);
+  } catch (error) {
+    if (error instanceof AppError) throw new CheckFailure(expr.id, error.message.replace(/\.$/, ''));
+    throw error;
+  }
 }
 
 function demand(exprs: readonly Expr[], types: readonly StaticType[], wanted: StaticType, result: StaticType) {

@@ -104,6 +104,8 @@ describe('mistakes are refused before anything runs', () => {
     ['input ? 1 : nope', 'there is no variable "nope"'],
     ['"a" ? 1 : 2', 'a bool is needed here, not a string'],
     ['[1].all(x, "a")', 'a bool is needed here, not a string'],
+    ['content.matches("(")', 'The pattern is not valid'],
+    ['content.matches("(?=a)b")', 'The pattern is not valid'],
     ['[1].map(x, y)', 'there is no variable "y"'],
     ['[1].map(x, x) + x', 'there is no variable "x"'],
     ['(1).map(x, x)', 'a int has no elements to go through'],

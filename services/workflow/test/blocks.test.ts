@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { CompensationState, CompensationStatus, InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWorkflow, type WorkflowHarness } from './harness.ts';
@@ -19,7 +20,8 @@ const record = (id: string, title: string, rest: object = {}) => ({
   ...rest,
 });
 const refused = (id: string) => record(id, 'x', { url: '${input.tracker}/nowhere' });
-const run = async (definition: object) => fleet.ended(await fleet.start(await fleet.activate(definition as Json)));
+const run = async (definition: object, input: JsonObject = {}) =>
+  fleet.ended(await fleet.start(await fleet.activate(definition as Json), input));
 const undosOf = async (instanceId: string) =>
   (await fleet.instances.listCompensations({ instanceId })).compensations.map(({ path, status }) => {
     expect(status).toBe(CompensationStatus.COMPLETED);
@@ -135,6 +137,41 @@ test('any branch is enough: the others are undone while the run goes on; collect
     output: { race: { fast: 'won' }, each: [201, null, 201], last: 'HTTP_STATUS' },
   });
   expect(await undosOf(instance.id)).toEqual(['race[slow]/one', 'each[1]/send', 'last']);
+});
+
+test('a large value lies beside the journal, and comes back with it', async () => {
+  const list = Array.from({ length: 150 }, (_, index) => `${index}`.padStart(600, '.'));
+  const instance = await run(
+    {
+      driver: 'temporal',
+      steps: [
+        { id: 'big', kind: 'transform', value: '${input.list + input.list}', next: 'each' },
+        {
+          id: 'each',
+          kind: 'map',
+          items: '${steps.big.output}',
+          steps: [{ id: 'one', kind: 'transform', value: '${item}!' }],
+        },
+      ],
+      output: { last: '${steps.each.output[299]}', many: '${steps.each.output.size()}' },
+    },
+    { list },
+  );
+  expect(instance).toMatchObject({ status: InstanceStatus.COMPLETED, output: { last: `${list[149]}!`, many: 300 } });
+  const { id } = instance;
+  const entries = await fleet.database.query(
+    "select max(length(entry::text))::int as longest, count(*) filter (where entry ? 'large')::int as large from workflow_journal where instance_id = $1 and seq > 1",
+    [id],
+  );
+  expect(entries[0]).toMatchObject({ large: 3 });
+  expect(Number(entries[0]?.['longest'])).toBeLessThan(64 * 1024);
+  const { tasks } = await fleet.instances.listTasks({ instanceId: id, pageSize: 2 });
+  expect(tasks).toMatchObject([
+    { path: 'big', outputOmitted: true, inputOmitted: false },
+    { path: 'each', outputOmitted: true, inputOmitted: true },
+  ]);
+  const updates = await Array.fromAsync(fleet.instances.watchInstance({ id }));
+  expect(updates.at(-1)?.instance?.output).toEqual(instance.output);
 });
 
 test('a savepoint keeps what was done before it when the run fails', async () => {

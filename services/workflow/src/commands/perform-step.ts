@@ -2,6 +2,7 @@ import { type AppError, retryable } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
 import { findInstance, type Instance } from '../db/instance-repository.ts';
 import { lastCancel } from '../db/journal-repository.ts';
+import { findPayload } from '../db/payload-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
@@ -76,8 +77,9 @@ async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefi
   }
   if (task.status !== 'running') return undefined;
   await claimTask(tx, task.id, work.claim);
+  const input = task.inputAt === undefined ? task.input : await findPayload(tx, work.instanceId, task.inputAt, 'input');
   return {
-    task: { ...task, attempts: task.attempts + 1 },
+    task: { ...task, input, attempts: task.attempts + 1 },
     instance,
     cancelled: (await lastCancel(tx, work.instanceId)) !== undefined,
   };

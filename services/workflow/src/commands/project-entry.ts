@@ -27,6 +27,8 @@ import type { Run } from './run.ts';
 /** Where the projection of an entry goes. */
 export interface Projection {
   readonly tx: Tx<Schema>;
+  /** The entry's place in the journal. */
+  readonly seq: number;
   readonly performers: Performers;
   readonly announce: <Desc extends DescMessage>(event: NewEvent<Desc>) => void;
 }
@@ -52,6 +54,7 @@ export async function projectEntry(
     effectKey: entry.effectKey,
     maxAttempts: stepOf(run.definition, entry.stepId).retry.maxAttempts,
     startedAt: entry.occurredAt,
+    seq: projection.seq,
   });
   if (entry.suspended === undefined) return undefined;
   const { path, stepId, visit, input, suspended } = entry;
@@ -61,7 +64,7 @@ export async function projectEntry(
 }
 
 async function projectOther(
-  { tx, performers, announce }: Projection,
+  { tx, performers, announce, seq }: Projection,
   run: Run,
   entry: Exclude<Recorded, { kind: 'step_started' }>,
 ): Promise<void> {
@@ -83,6 +86,7 @@ async function projectOther(
           error: failed ? entry : undefined,
           completedAt: entry.occurredAt,
           attempts: entry.attempts,
+          seq,
         },
       );
       const message = {

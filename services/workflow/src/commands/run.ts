@@ -76,8 +76,9 @@ export async function record(
   const events: NewEvent<DescMessage>[] = [];
   const announce: Projection['announce'] = (event) => void events.push(event as NewEvent<DescMessage>);
   const early: Recorded[] = [];
-  for (const { entry, state: then } of written) {
-    const projection = { tx, performers: moving.performers, announce };
+  for (const [index, { entry, state: then }] of written.entries()) {
+    const seq = instance.journalLength + index + 1;
+    const projection = { tx, performers: moving.performers, announce, seq };
     const outcome = await projectEntry(projection, { ...after, state: then }, entry);
     if (outcome !== undefined) early.push({ ...outcome, occurredAt: entry.occurredAt });
   }

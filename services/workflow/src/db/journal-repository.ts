@@ -1,6 +1,6 @@
 import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
 import type { JournalEntry, Recorded } from '../domain/journal.ts';
-import { toColumn } from './json-column.ts';
+import { packEntry, unpackEntries } from './payload-repository.ts';
 import type { Schema } from './schema.ts';
 
 /** A page of a run's journal, and how much text it is. */
@@ -14,21 +14,22 @@ export async function readJournal(
   tx: ReadTx<Schema>,
   instanceId: string,
   after: number,
-  limit = 5000,
+  limit = 1000,
 ): Promise<JournalPage> {
   const rows = await tx
     .selectFrom('workflow_journal')
-    .select(['occurred_at', sql<string>`entry::text`.as('text')])
+    .select(['seq', 'occurred_at', sql<string>`entry::text`.as('text')])
     .where('instance_id', '=', instanceId)
     .where('seq', '>', after)
     .orderBy('seq')
     .limit(limit)
     .execute();
-  const entries = rows.map(({ text, occurred_at }) => ({
-    ...placed(JSON.parse(text)),
-    occurredAt: occurred_at.toISOString(),
+  const read = rows.map(({ seq, text, occurred_at }) => ({
+    seq,
+    entry: { ...placed(JSON.parse(text)), occurredAt: occurred_at.toISOString() },
   }));
-  return { entries, bytes: rows.reduce((sum, { text }) => sum + text.length, 0) };
+  const large = await unpackEntries(tx, instanceId, read);
+  return { entries: read.map(({ entry }) => entry), bytes: rows.reduce((sum, { text }) => sum + text.length, large) };
 }
 
 /** Before there were paths, all steps stood at the root, where the path is the step's id. */
@@ -56,7 +57,7 @@ export function appendJournal(
           kind: entry.kind,
           step_id: 'stepId' in entry ? (entry.stepId ?? null) : null,
           visit: 'visit' in entry ? entry.visit : null,
-          entry: toColumn(entry as never),
+          entry: packEntry(tx, instanceId, length + index + 1, entry),
           occurred_at: occurredAt,
         })),
       )

@@ -89,6 +89,8 @@ export interface Tasks {
   created_at: Generated<Timestamp>;
   updated_at: Generated<Timestamp>;
   path: string | null;
+  input_at: number | null;
+  output_at: number | null;
 }
 
 export interface WorkflowFirings {
@@ -167,6 +169,15 @@ export interface WorkflowJournal {
   visit: number | null;
   entry: Json;
   occurred_at: Timestamp;
+}
+
+export interface WorkflowPayloads {
+  tenant_id: string;
+  instance_id: string;
+  seq: number;
+  field: string;
+  value: string;
+  created_at: Generated<Timestamp>;
 }
 
 export interface WorkflowSchedules {
@@ -291,6 +302,7 @@ export interface Schema {
   workflow_firings: WorkflowFirings;
   workflow_instances: WorkflowInstances;
   workflow_journal: WorkflowJournal;
+  workflow_payloads: WorkflowPayloads;
   workflow_schedules: WorkflowSchedules;
   workflow_template_ratings: WorkflowTemplateRatings;
   workflow_templates: WorkflowTemplates;

@@ -1,6 +1,7 @@
 import { after, type Cursor, newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { JsonValue } from '../domain/json.ts';
 import { toColumn } from './json-column.ts';
+import { isLarge } from './payload-repository.ts';
 import type { Schema, Tasks } from './schema.ts';
 
 /** One visit of one step: a projection of the journal, and the place where attempts are counted. */
@@ -13,7 +14,10 @@ export interface Task {
   readonly visit: number;
   readonly status: Selectable<Tasks>['status'];
   readonly input: JsonValue;
+  /** The place in the journal beside which the input lies, where it is large. */
+  readonly inputAt: number | undefined;
   readonly output: JsonValue;
+  readonly outputAt: number | undefined;
   readonly errorReason: string;
   readonly errorMessage: string;
   readonly attempts: number;
@@ -35,7 +39,9 @@ const columns = [
   'visit',
   'status',
   'input',
+  'input_at',
   'output',
+  'output_at',
   'error_reason',
   'error_message',
   'attempts',
@@ -54,6 +60,8 @@ export function insertTask(
   task: Pick<Task, 'instanceId' | 'path' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
     readonly effectKey: string | undefined;
     readonly startedAt: string;
+    /** The place of the journal's entry. */
+    readonly seq: number;
   },
 ): void {
   tx.send(
@@ -68,7 +76,7 @@ export function insertTask(
         step_kind: task.stepKind,
         visit: task.visit,
         status: 'running',
-        input: toColumn(task.input),
+        ...(isLarge(task.input) ? { input_at: task.seq } : { input: toColumn(task.input) }),
         max_attempts: task.maxAttempts,
         effect_key: task.effectKey ?? null,
         started_at: task.startedAt,
@@ -156,14 +164,18 @@ export function finishTask(
     readonly error: { readonly reason: string; readonly message: string } | undefined;
     readonly completedAt: string;
     readonly attempts: number;
+    /** The place of the journal's entry. */
+    readonly seq: number;
   },
 ): void {
+  const isBeside = isLarge(end.output);
   tx.send(
     tx
       .updateTable('tasks')
       .set({
         status: end.error === undefined ? 'completed' : 'failed',
-        output: end.output === undefined ? null : toColumn(end.output),
+        output: end.output === undefined || isBeside ? null : toColumn(end.output),
+        output_at: isBeside ? end.seq : null,
         error_reason: end.error?.reason ?? null,
         error_message: end.error?.message ?? null,
         attempts: sql<number>`greatest(attempts, ${Math.max(1, end.attempts)}::integer)`,
@@ -204,7 +216,9 @@ function toTask(row: Pick<Selectable<Tasks>, (typeof columns)[number]>): Task {
     visit: row.visit,
     status: row.status,
     input: row.input as JsonValue,
+    inputAt: row.input_at ?? undefined,
     output: row.output as JsonValue,
+    outputAt: row.output_at ?? undefined,
     errorReason: row.error_reason ?? '',
     errorMessage: row.error_message ?? '',
     attempts: row.attempts,

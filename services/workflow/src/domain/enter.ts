@@ -1,7 +1,7 @@
 import { AppError } from '@flotilla/errors';
 import type { Action } from './action.ts';
 import { type Definition, stepOf } from './definition.ts';
-import type { BlockRule, JournalEntry, Outcome, StepError, StepOutcome, Visit } from './journal.ts';
+import type { JournalEntry, Outcome, StepError, StepOutcome, Visit } from './journal.ts';
 import { type JsonObject, type JsonValue, sizeOf } from './json.ts';
 import { blockOf, frameOf, pathIn } from './path.ts';
 import type { RunState } from './run-state.ts';
@@ -19,8 +19,10 @@ export interface Run {
 /** Either something to write, after which the interpreter looks again, or what is under way. */
 export type Move = { readonly entries: readonly JournalEntry[] } | { readonly actions: readonly Action[] };
 
-/** Facts and requests of one step may have this size as JSON text. */
-export const MAX_STEP_BYTES = 1024 * 1024;
+/** What one step asks or leaves may have this size as JSON text. */
+export const MAX_STEP_BYTES = 16 * 1024 * 1024;
+/** What people read with the run, and what an undo asks, is smaller. */
+export const MAX_SHOWN_BYTES = 1024 * 1024;
 
 /** Starts a step in a frame. What cannot be planned fails it before anybody is asked. */
 export function enter(run: Run, frame: string, stepId: string, edit?: JsonObject): Move {
@@ -50,12 +52,15 @@ function plan(
   { path, visit }: Visit,
   { time, edit }: { readonly time: number; readonly edit: JsonObject | undefined },
 ) {
-  if (step.block !== undefined) return step.block.spread(scope) satisfies { input: JsonValue; block: BlockRule };
+  if (step.block !== undefined) {
+    const { input, block } = step.block.spread(scope);
+    return { input: bounded(input), block };
+  }
   const key = effectKey(facts.id, path, visit, 'do');
   const { request, ...suspended } = step.suspend?.(scope, now) ?? { request: step.plan?.(scope, time) ?? {} };
   const undo = step.planUndo && {
     effectKey: effectKey(facts.id, path, visit, 'undo'),
-    request: bounded(step.planUndo({ ...scope, effect: { key } })),
+    request: bounded(step.planUndo({ ...scope, effect: { key } }), MAX_SHOWN_BYTES),
     ...(step.late === undefined ? {} : { late: step.late }),
   };
   return {
@@ -123,12 +128,12 @@ function depth({ path }: Visit): number {
   return path.split('/').length;
 }
 
-export function bounded<T extends JsonValue>(value: T): T {
-  if (sizeOf(value) > MAX_STEP_BYTES) {
+export function bounded<T extends JsonValue>(value: T, bytes = MAX_STEP_BYTES): T {
+  if (sizeOf(value) > bytes) {
     throw new AppError(
       'invalid_argument',
       'STEP_TOO_LARGE',
-      `What a step asks or leaves may have at most ${MAX_STEP_BYTES} bytes.`,
+      `What a step asks or leaves may have at most ${bytes} bytes.`,
     );
   }
   return value;

@@ -1,6 +1,6 @@
 import { failing } from './compensate.ts';
 import { stepOf } from './definition.ts';
-import { bounded, enter, expressionError, type Move, type Run, scopeOf } from './enter.ts';
+import { bounded, enter, expressionError, MAX_SHOWN_BYTES, type Move, type Run, scopeOf } from './enter.ts';
 import { rollbackOf } from './fold-effects.ts';
 import type { JournalEntry, StepError } from './journal.ts';
 import type { JsonValue } from './json.ts';
@@ -56,7 +56,11 @@ function failFrame(run: Run, name: string, { reason, message }: StepError, path:
 function completeFrame(run: Run, name: string, place: string): Move {
   try {
     if (name === '') {
-      return { entries: [{ kind: 'instance_completed', output: bounded(run.definition.output(scopeOf(run, ''))) }] };
+      return {
+        entries: [
+          { kind: 'instance_completed', output: bounded(run.definition.output(scopeOf(run, '')), MAX_SHOWN_BYTES) },
+        ],
+      };
     }
     return { entries: [{ kind: 'frame_completed', frame: name, output: bounded(outputOf(run, name)) }] };
   } catch (error) {

@@ -92,11 +92,11 @@ test('whatever is nested and whatever fails, the run settles, and each effect th
       expect(order).toEqual(order.toSorted((one, other) => other - one));
       if (journal.some((entry) => entry.kind === 'frame_failed')) blocks += 1;
     }),
-    { seed: 11, numRuns: 250 },
+    { seed: 11, numRuns: 150 },
   );
-  expect(failed).toBeGreaterThan(30);
-  expect(blocks).toBeGreaterThan(20);
-});
+  expect(failed).toBeGreaterThan(20);
+  expect(blocks).toBeGreaterThan(10);
+}, 20_000);
 
 test('what a completed run keeps is what it went through to the end: no failed step, no branch or item that was not needed', () => {
   fc.assert(
@@ -122,9 +122,9 @@ test('what a completed run keeps is what it went through to the end: no failed s
         expect([path, effect.state]).toEqual([path, lost ? 'undone' : 'registered']);
       }
     }),
-    { seed: 12, numRuns: 200 },
+    { seed: 12, numRuns: 120 },
   );
-});
+}, 20_000);
 
 function* enclosing(path: string): Iterable<{ frame: string; block: string }> {
   for (let frame = frameOf(path); frame !== ''; ) {

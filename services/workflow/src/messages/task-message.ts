@@ -46,6 +46,8 @@ export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
     status: statuses[task.status],
     ...(task.input === null ? {} : { input: fromJson(ValueSchema, task.input) }),
     ...(task.output === null ? {} : { output: fromJson(ValueSchema, task.output) }),
+    inputOmitted: task.inputAt !== undefined,
+    outputOmitted: task.outputAt !== undefined,
     errorReason: task.errorReason,
     errorMessage: task.errorMessage,
     attempts: task.attempts,

@@ -95,7 +95,7 @@ test('redirects are not followed', async () => {
 });
 
 test('an answer that is too large, too deep or not what it says is dealt with', async () => {
-  answer = (response) => response.end(Buffer.alloc(2 * 1024 * 1024, 'x'));
+  answer = (response) => response.end(Buffer.alloc(9 * 1024 * 1024, 'x'));
   await expect(performer.perform(attempt())).rejects.toMatchObject({ reason: 'HTTP_ANSWER_TOO_LARGE' });
   answer = (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{ not json');
   expect(await performer.perform(attempt())).toMatchObject({ output: { body: '{ not json' } });

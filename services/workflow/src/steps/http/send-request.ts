@@ -17,7 +17,8 @@ export interface Answer {
   readonly text: string;
 }
 
-const MAX_RESPONSE_BYTES = 1024 * 1024;
+/** As much as a step may leave, escapes of JSON not counted. */
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 
 /** Sends one request and reads the whole answer. Follows no redirect; keeps no connection. */
 export async function sendRequest(outgoing: OutgoingRequest, allowedHosts: ReadonlySet<string>): Promise<Answer> {

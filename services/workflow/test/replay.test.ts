@@ -41,7 +41,7 @@ async function historyOf(instanceId: string): Promise<History> {
 
 test('recorded histories are replayed by the workflow code of today', async () => {
   const files = readdirSync(recordings);
-  expect(files.length).toBeGreaterThanOrEqual(3);
+  expect(files.length).toBeGreaterThanOrEqual(8);
   for (const file of files) {
     await replay(historyFromJSON(JSON.parse(readFileSync(`${recordings}/${file}`, 'utf8'))));
   }
@@ -72,6 +72,46 @@ test('histories of runs that complete, fail and are cancelled hold ids only, and
   expect(await fleet.ended(cancelled)).toMatchObject({ status: InstanceStatus.CANCELLED });
 
   for (const [name, id] of Object.entries({ completed, failed, cancelled })) await checkHistory(name, id);
+});
+
+test('so do those of runs with branches, items, waits and roll-backs, whether they complete or fail', async () => {
+  fleet.neighbours.script = wellScript();
+  const record = (id: string) => ({
+    id,
+    kind: 'http',
+    url: '${input.tracker}/records',
+    body: { title: 'Summarise', runId: '${run.id}' },
+    undo: { url: '${input.tracker}/undo', body: { key: '${effect.key}' } },
+  });
+  const blocks = (last: object) => ({
+    driver: 'temporal',
+    timeoutMs: 60_000,
+    steps: [
+      {
+        id: 'race',
+        kind: 'parallel',
+        join: 'any',
+        branches: [
+          {
+            name: 'slow',
+            steps: [
+              { ...record('one'), next: 'rest' },
+              { id: 'rest', kind: 'wait', duration: 'PT1H' },
+            ],
+          },
+          { name: 'fast', steps: [{ id: 'soon', kind: 'wait', duration: 300 }] },
+        ],
+        next: 'each',
+      },
+      { id: 'each', kind: 'map', items: '${[1, 2, 3]}', steps: [record('send')], next: 'last' },
+      { id: 'last', kind: 'wait', ...last },
+    ],
+  });
+  const completed = await fleet.start(await fleet.activate(blocks({ duration: 10 })));
+  expect(await fleet.ended(completed)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  const failed = await fleet.start(await fleet.activate(blocks({ until: '${input.package}' })));
+  expect(await fleet.ended(failed)).toMatchObject({ status: InstanceStatus.FAILED, errorReason: 'WAIT_INVALID' });
+  for (const [name, id] of Object.entries({ completed, failed })) await checkHistory(`blocks-${name}`, id);
 });
 
 test('so can those of a run that people approved, and of one whose inner run took back what it did', async () => {

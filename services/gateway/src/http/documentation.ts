@@ -28,6 +28,11 @@ export const documentation = plugin(
     await app.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: pagePolicy,
+      // The bar at the top shows another project's name, and asks for documents from anywhere.
+      theme: {
+        title: 'Flotilla',
+        css: [{ filename: 'flotilla.css', content: '.swagger-ui .topbar { display: none }' }],
+      },
       uiConfig: { docExpansion: 'list', persistAuthorization: false, tryItOutEnabled: true },
     });
   },

@@ -67,20 +67,24 @@ const notes: ReleaseNote[] =
     ? readReleaseNotes(config.changelogs, 450)
     : [{ package: basename(options.input), version: 'your text', text: readFileSync(options.input, 'utf8') }];
 const runs: { -readonly [Key in keyof DemoOutcome['runs'][number]]: DemoOutcome['runs'][number][Key] }[] = [];
-const perform = async (note: ReleaseNote, locked: boolean) => {
-  const report = await performRun(around, { note, locked, idempotencyKey: `${demoId}:${runs.length}` });
-  runs.push({ report, record: await tracker.recordOf(report.id), locked });
+const perform = async (note: ReleaseNote, { locked = false, broke = false } = {}) => {
+  const report = await performRun(around, { note, locked, broke, idempotencyKey: `${demoId}:${runs.length}` });
+  runs.push({ report, record: await tracker.recordOf(report.id), locked, broke });
   return report;
 };
 
 let published: ReleaseNote | undefined;
 for (const note of notes) {
-  const report = await perform(note, false);
+  const report = await perform(note);
   if (report.status === 'completed') published ??= note;
 }
-// The last run's record is locked by somebody while the agent works. It repeats what was published, if anything was.
+// The last two repeat what was published, if anything was: one whose agent may not spend any more, and is retried when it may
+// again; and one whose record is locked by somebody while the agent works.
 const again = published ?? notes[0];
-if (again !== undefined) await perform(again, true);
+if (again !== undefined) {
+  await perform(again, { broke: true });
+  await perform(again, { locked: true });
+}
 
 const events = runs.flatMap(({ report }) => report.auditEvents);
 const outcome: DemoOutcome = {

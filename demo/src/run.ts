@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ReleaseNote } from './changelogs.ts';
@@ -29,32 +30,73 @@ export interface RunWish {
   readonly note: ReleaseNote;
   /** Somebody locks the record after it was opened. */
   readonly locked: boolean;
+  /** The agent's budget is used up when the run comes to it; the run is retried when the budget is raised. */
+  readonly broke: boolean;
   readonly idempotencyKey: string;
 }
 
 /** Starts a run, follows it to its end, and collects what is known about it. */
 export async function performRun(
   around: RunSurroundings,
-  { note, locked, idempotencyKey }: RunWish,
+  { note, locked, broke, idempotencyKey }: RunWish,
 ): Promise<RunReport> {
   const { client, tracker, setUp, config, say } = around;
-  const title = `${note.package} ${note.version}${locked ? ' (its record gets locked)' : ''}`;
+  const remark = locked ? ' (its record gets locked)' : broke ? ' (its agent has no budget left)' : '';
+  const title = `${note.package} ${note.version}${remark}`;
   say(`\n▸ ${title}`);
   if (around.kill !== undefined) await tracker.inMood({ on: 'open', action: 'hold', ms: holdMs });
+  const budget = broke ? await useUpBudget(client, setUp.agentId) : undefined;
   const input = { ...note, trackerUrl: config.trackerUrl, scoringModelId: setUp.scoringModelId, ownerEmail };
   const instance = await client.post(`/v1/workflows/${setUp.workflowId}:start`, { input }, idempotencyKey);
   const id = String(instance['id']);
 
   const killing = around.kill === undefined ? Promise.resolve() : killAfterOpen(around, around.kill, id);
   let locking: Promise<void> = Promise.resolve();
+  let signing: Promise<void> = Promise.resolve();
+  let cursor = '0';
   const onUpdate = (update: Json) => {
+    cursor = String(update['cursor']);
     say(`    ${progress(update)}`);
-    if (locked && update['kind'] === 'step_completed' && update['stepId'] === 'open') locking = lockRecord(tracker, id);
+    const what = `${update['kind']} ${update['stepId']}`;
+    if (locked && what === 'step_completed open') locking = lockRecord(tracker, id);
+    if (what === 'step_started sign_off') signing = signOff(around, id);
   };
   await client.follow(`/v1/instances/${id}:watch`, onUpdate, isLast);
-  await Promise.all([killing, locking]);
+  if (budget !== undefined) {
+    await budget.raise();
+    say('    ↻ the budget is raised, and the run retried from the step whose effect was undone');
+    const reason = 'The budget was raised.';
+    await client.post(`/v1/instances/${id}:retry`, { reason }, `${idempotencyKey}:retry`);
+    await client.follow(`/v1/instances/${id}:watch?after=${cursor}`, onUpdate, isLast);
+  }
+  await Promise.all([killing, locking, signing]);
   await untilAudited(client, id);
   return reportRun(client, id, title);
+}
+
+/** Says yes to what a run asks, as the administrator. */
+async function signOff({ client, say }: RunSurroundings, instanceId: string): Promise<void> {
+  const path = `/v1/approvals?instanceId=${instanceId}&status=APPROVAL_STATUS_PENDING`;
+  for (const approval of await client.list(path, 'approvals')) {
+    const decision = { verdict: 'VERDICT_APPROVE', comment: 'Looked at by the demo.' };
+    await client.post(`/v1/approvals/${approval['id']}:decide`, decision, `${approval['id']}:decide`);
+    say(`    ✎ approved: ${approval['title']}`);
+  }
+}
+
+/** Bounds the agent so that its next call does not fit. */
+async function useUpBudget(client: RestClient, agentId: string): Promise<{ raise(): Promise<void> }> {
+  const wish = { level: 'BUDGET_LEVEL_AGENT', subjectId: agentId, period: 'BUDGET_PERIOD_TOTAL', limitTokens: '1' };
+  const known = (await client.list('/v1/budgets', 'budgets')).find(({ subjectId }) => subjectId === agentId);
+  const budget =
+    known === undefined
+      ? await client.post('/v1/budgets', wish, randomUUID())
+      : await client.patch(`/v1/budgets/${known['id']}`, { limitTokens: '1' });
+  return {
+    async raise() {
+      await client.patch(`/v1/budgets/${budget['id']}`, { limitTokens: '1000000000' });
+    },
+  };
 }
 
 async function lockRecord(tracker: TrackerClient, runId: string): Promise<void> {

@@ -7,6 +7,8 @@ import type { Json, RestClient } from './rest-client.ts';
 export interface DemoSetUp {
   readonly workflowId: string;
   readonly scoringModelId: string;
+  /** The agent that summarises. */
+  readonly agentId: string;
 }
 
 /** The model that the summariser uses. */
@@ -102,7 +104,7 @@ export async function setUp(client: RestClient, model: ModelChoice, runKey: stri
   const create = (path: string, body: Json) =>
     client.post(path, body, `${runKey}:${path}:${body['name'] ?? body['eventType']}`);
 
-  await haveAgent(client, create, model);
+  const agentId = await haveAgent(client, create, model);
   const ruleIds = new Map<string, string>();
   const known = await client.list('/v1/validation-rules', 'rules');
   for (const rule of rules) {
@@ -148,12 +150,12 @@ export async function setUp(client: RestClient, model: ModelChoice, runKey: stri
       },
     });
   }
-  return { workflowId: await haveWorkflow(client, create), scoringModelId: idOf(scoringModel) };
+  return { workflowId: await haveWorkflow(client, create), scoringModelId: idOf(scoringModel), agentId };
 }
 
 type Create = (path: string, body: Json) => Promise<Json>;
 
-async function haveAgent(client: RestClient, create: Create, model: ModelChoice): Promise<void> {
+async function haveAgent(client: RestClient, create: Create, model: ModelChoice): Promise<string> {
   const agent = {
     ...model,
     systemPrompt,
@@ -162,9 +164,8 @@ async function haveAgent(client: RestClient, create: Create, model: ModelChoice)
     limits: { timeout: '110s', maxAttempts: 3 },
   };
   const [known] = await client.list('/v1/agents?slug=release-summariser', 'agents');
-  if (known === undefined)
-    await create('/v1/agents', { name: 'Release summariser', slug: 'release-summariser', ...agent });
-  else await client.patch(`/v1/agents/${idOf(known)}`, agent);
+  if (known !== undefined) return idOf(await client.patch(`/v1/agents/${idOf(known)}`, agent));
+  return idOf(await create('/v1/agents', { name: 'Release summariser', slug: 'release-summariser', ...agent }));
 }
 
 async function haveWorkflow(client: RestClient, create: Create): Promise<string> {

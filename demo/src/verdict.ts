@@ -7,6 +7,7 @@ export interface DemoOutcome {
     readonly report: RunReport;
     readonly record: ChangeRecord | undefined;
     readonly locked: boolean;
+    readonly broke: boolean;
   }[];
   readonly tracker: LedgerCounts;
   readonly audit: { readonly events: number; readonly hashMismatches: number };
@@ -22,6 +23,11 @@ export function findFaults({ runs, tracker, audit }: DemoOutcome): string[] {
   if (audit.hashMismatches > 0) faults.push(`${audit.hashMismatches} audit events do not have the hash of their bytes`);
   if (audit.events === 0) faults.push('the audit log knows nothing of the runs');
   if (!runs.some(({ report }) => report.compensation === 'complete')) faults.push('no run showed compensation');
+  for (const { report } of runs.filter(({ broke }) => broke)) {
+    const stopped = report.steps.some(({ id, error }) => id === 'summarise' && error === 'BUDGET_EXCEEDED');
+    if (!stopped) faults.push(`${report.input}: nothing stopped it`);
+    if (!report.steps.some(({ id, visit }) => id === 'open' && visit > 1)) faults.push(`${report.input}: not retried`);
+  }
   return faults;
 }
 

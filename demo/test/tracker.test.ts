@@ -33,6 +33,13 @@ test('the same change under another key is a duplicate, and counted', async () =
   expect(await state()).toMatchObject({ opened: 2, duplicates: 1 });
 });
 
+test('what was taken back may be done again under another key: that is no duplicate', async () => {
+  await post('/records', 'k1', { runId: 'r', title: 't' });
+  await post('/undo', 'u', { key: 'k1' });
+  await post('/records', 'k2', { runId: 'r', title: 't' });
+  expect(await state()).toMatchObject({ opened: 2, withdrawn: 1, duplicates: 0, orphans: 0 });
+});
+
 test('after its undo a key is refused, also when it comes for the first time', async () => {
   await post('/undo', 'u', { key: 'k1' });
   expect((await post('/records', 'k1', { runId: 'r', title: 't' })).status).toBe(409);

@@ -34,7 +34,7 @@ export interface LedgerCounts {
   readonly opened: number;
   readonly published: number;
   readonly withdrawn: number;
-  /** The same change of the same run applied more than once, under whatever key. */
+  /** The same change of the same run applied once more while it stood, under whatever key. */
   readonly duplicates: number;
   /** Changes applied under a key after its undo. */
   readonly orphans: number;
@@ -100,12 +100,16 @@ export function recordsOf(entries: readonly LedgerEntry[]): ReadonlyMap<string, 
 export function countLedger(entries: readonly LedgerEntry[]): LedgerCounts {
   const counts = { opened: 0, published: 0, withdrawn: 0, duplicates: 0, orphans: 0 };
   const applied = new Set<string>();
+  const opening = new Map<string, string>();
   const undone = new Set<string>();
   for (const entry of entries) {
     if (!('key' in entry)) continue;
     if (entry.kind === 'undone') {
       undone.add(entry.key);
-      if (entry.undid === 'opened') counts.withdrawn += 1;
+      if (entry.undid === 'opened') {
+        counts.withdrawn += 1;
+        applied.delete(opening.get(entry.recordId) ?? '');
+      }
       if (entry.undid === 'published') applied.delete(`published ${entry.recordId}`);
       continue;
     }
@@ -114,6 +118,7 @@ export function countLedger(entries: readonly LedgerEntry[]): LedgerCounts {
     const change = entry.kind === 'opened' ? `opened ${entry.runId} ${entry.title}` : `published ${entry.recordId}`;
     if (applied.has(change)) counts.duplicates += 1;
     applied.add(change);
+    if (entry.kind === 'opened') opening.set(entry.recordId, change);
   }
   return counts;
 }

@@ -55,6 +55,9 @@ function effects({ runs, target, journal }: Stores, journals: ReadonlyMap<string
   for (const entry of target) {
     if (entry.kind === 'undone') {
       undone.add(entry.key);
+      const before = standing.get(entry.key);
+      // What was taken back may be done again: by a run that was retried.
+      if (before !== undefined) applied.delete(`${before.runId} ${before.title}`);
       standing.delete(entry.key);
     } else if (entry.kind === 'opened') {
       const change = `${entry.runId} ${entry.title}`;

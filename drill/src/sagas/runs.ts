@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dice } from '../dice.ts';
-import { type Shape, shapes } from './shapes.ts';
+import { shapes } from './shapes.ts';
 import type { World } from './world.ts';
 
 /** A run that the fleet said it would do. */
@@ -20,7 +20,6 @@ export interface Runs {
 
 const atOnce = 16;
 const patienceMs = 600_000;
-const startable = shapes.filter(({ inner }) => inner !== true) as [Shape, ...Shape[]];
 
 export function createRuns(needs: {
   readonly world: World;
@@ -33,7 +32,7 @@ export function createRuns(needs: {
   const asked: AskedRun[] = [];
 
   async function one(): Promise<void> {
-    const shape = dice.one(startable);
+    const shape = dice.one(shapes);
     const failAt = dice.happens(0.4) ? dice.one(shape.failable) : '';
     const fate = dice.one(['none', 'none', 'none', 'cancelled', 'held', 'late'] as const);
     const cancelAfterMs = dice.whole(0, 1_500);
@@ -49,15 +48,25 @@ export function createRuns(needs: {
       await delay(cancelAfterMs);
       await rest.ask('POST', `/v1/instances/${id}:cancel`, { reason: 'The drill has changed its mind.' });
     }
-    await ended(id);
+    await ended(id, shape.approval === true);
   }
 
-  async function ended(id: string): Promise<void> {
+  /** Says yes to what the run asks. Whoever was not answered in time by a service that was killed asks again. */
+  async function approve(instanceId: string): Promise<void> {
+    const path = `/v1/approvals?instanceId=${instanceId}&status=APPROVAL_STATUS_PENDING`;
+    for (const { id } of (await world.rest.ask('GET', path)).approvals) {
+      // It may have been answered, or cancelled with its run, in between.
+      await world.rest.ask('POST', `/v1/approvals/${id}:decide`, { verdict: 'VERDICT_APPROVE' }).catch(() => undefined);
+    }
+  }
+
+  async function ended(id: string, asks: boolean): Promise<void> {
     const giveUpAt = Date.now() + patienceMs;
     while (Date.now() < giveUpAt) {
       const run = await world.rest.ask('GET', `/v1/instances/${id}`);
       const undoing = /RUNNING|STUCK/.test(run.compensation ?? '');
       if (run.completeTime !== undefined && !undoing) return;
+      if (asks) await approve(id);
       await delay(500);
     }
   }

@@ -7,8 +7,6 @@ export interface Shape {
   readonly definition: Json;
   /** Ids of the steps before which a run can be made to fail, by the input `failAt`. */
   readonly failable: readonly [string, ...string[]];
-  /** Started by other shapes only. */
-  readonly inner?: true;
   /** Waits for somebody's approval. */
   readonly approval?: true;
 }
@@ -89,4 +87,90 @@ const regretted: Shape = {
   },
 };
 
-export const shapes: readonly [Shape, ...Shape[]] = [straight, regretted];
+/** Three branches at once, then one more effect: what some branches did is undone when another fails. */
+const parallel: Shape = {
+  name: 'parallel',
+  failable: ['left', 'right_last', 'after'],
+  definition: {
+    input,
+    steps: [
+      effect('before', 'fan'),
+      {
+        id: 'fan',
+        kind: 'parallel',
+        branches: [
+          { name: 'left', steps: [effect('left', '$end')] },
+          { name: 'middle', steps: [think('middle'), effect('middle', '$end')] },
+          { name: 'right', steps: [effect('right', 'right_last'), effect('right_last', '$end')] },
+        ],
+        next: 'after',
+      },
+      effect('after', '$end'),
+    ],
+  },
+};
+
+/** An effect for each of five items, two at a time. */
+const map: Shape = {
+  name: 'map',
+  failable: ['each_item', 'last'],
+  definition: {
+    input,
+    steps: [
+      {
+        id: 'each',
+        kind: 'map',
+        items: '${input.items}',
+        maxConcurrency: 2,
+        steps: [effect('each_item', '$end', 'item ${item}')],
+        next: 'last',
+      },
+      effect('last', '$end'),
+    ],
+  },
+};
+
+/** Waits for a time and for somebody's word. */
+const approval: Shape = {
+  name: 'approval',
+  failable: ['prepare', 'publish'],
+  approval: true,
+  definition: {
+    input,
+    steps: [
+      effect('prepare', 'rest'),
+      { id: 'rest', kind: 'wait', duration: 300, next: 'ask' },
+      {
+        id: 'ask',
+        kind: 'approval',
+        title: 'Go on with ${run.id}?',
+        approvers: { permission: 'approvals:decide' },
+        next: 'publish',
+      },
+      effect('publish', '$end'),
+    ],
+  },
+};
+
+/** Runs another run inside, which has reached its goal when this one fails. */
+const nested: Shape = {
+  name: 'nested',
+  failable: ['around', 'afterwards'],
+  definition: {
+    input,
+    steps: [
+      effect('around', 'inside'),
+      {
+        id: 'inside',
+        kind: 'workflow',
+        workflowSlug: 'drill-regretted',
+        input: { target: '${input.target}', failAt: '' },
+        next: 'afterwards',
+      },
+      effect('afterwards', '$end'),
+    ],
+  },
+};
+
+/** In this order they are made: what is run inside of another comes before it. */
+export const shapes: readonly [Shape, ...Shape[]] = [straight, regretted, parallel, map, approval, nested];

@@ -10,7 +10,7 @@ export function printRun(run: RunReport): string {
   ];
   for (const step of run.steps) {
     const attempts = step.attempts > 1 ? `, ${step.attempts} attempts` : '';
-    const visit = step.visit > 1 ? ` (asked again, visit ${step.visit})` : '';
+    const visit = step.visit > 1 ? ` (visit ${step.visit})` : '';
     const error = step.error === '' ? '' : `  ${step.error}`;
     lines.push(
       `    ${marks[step.status] ?? '?'} ${pad(step.id, 19)} ${pad(step.kind, 12)} ${seconds(step.durationMs)}${attempts}${visit}${error}`,

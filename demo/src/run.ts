@@ -86,7 +86,7 @@ async function signOff({ client, say }: RunSurroundings, instanceId: string): Pr
 
 /** Bounds the agent so that its next call does not fit. */
 async function useUpBudget(client: RestClient, agentId: string): Promise<{ raise(): Promise<void> }> {
-  const wish = { level: 'BUDGET_LEVEL_AGENT', subjectId: agentId, period: 'BUDGET_PERIOD_TOTAL', limitTokens: '1' };
+  const wish = { level: 'BUDGET_LEVEL_AGENT', agentId, period: 'BUDGET_PERIOD_TOTAL', limitTokens: '1' };
   const known = (await client.list('/v1/budgets', 'budgets')).find(({ subjectId }) => subjectId === agentId);
   const budget =
     known === undefined

@@ -9,7 +9,10 @@ export interface Config extends CommonConfig {
     readonly openaiCompatible: { readonly url: string | undefined; readonly key: string | undefined };
     /** `host:port` inside the operator's networks that tenants' providers may be at. */
     readonly allowedHosts: readonly string[];
+    readonly circuitFailures: number;
+    readonly circuitOpenMs: number;
   };
+  readonly redisUrl: string | undefined;
   readonly encryption: EncryptionConfig & { readonly rewrapEveryMs: number };
   readonly executions: ExecutionsConfig;
 }
@@ -59,7 +62,22 @@ export const readConfig = (read: EnvironmentReader): Config => ({
         'Addresses of tenants’ providers that are not on the public internet, `host:port`; all others there are refused.',
       default: [],
     }),
+    circuitFailures: read.integer('LLM_AGENT_CIRCUIT_FAILURES', {
+      description: 'Calls in a row that find a provider away, after which a tenant’s calls leave it alone for a while.',
+      default: 10,
+      min: 1,
+    }),
+    circuitOpenMs: read.integer('LLM_AGENT_CIRCUIT_OPEN_MS', {
+      description: 'How long that while is; then one call tries.',
+      default: 10_000,
+      min: 1,
+    }),
   },
+  redisUrl: read.url('FLOTILLA_REDIS_URL', {
+    description: 'Keeps answers for agents that want it; without it every question is asked.',
+    optional: true,
+    protocols: ['redis', 'rediss'],
+  }),
   encryption: {
     ...encryptionConfig(read, 'LLM_AGENT'),
     rewrapEveryMs: read.integer('LLM_AGENT_REWRAP_EVERY_MS', {

@@ -15,6 +15,7 @@ import {
 import { implement } from '@flotilla/grpc';
 import { isAllowedByName, mayCall } from '@flotilla/outbound';
 import { newId } from '@flotilla/postgres';
+import { createRedis } from '@flotilla/redis';
 import { createEncryptionKeyring, secretsOf } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
@@ -38,8 +39,10 @@ import { replays } from './grpc/replays.ts';
 import { toolCalls } from './grpc/tool-calls.ts';
 import { usage } from './grpc/usage.ts';
 import { createMeters } from './metrics.ts';
+import { createCircuitBreakers } from './providers/circuit-breakers.ts';
 import { createOutboundFetch } from './providers/outbound-fetch.ts';
 import { createProviders, operatorNames } from './providers/providers.ts';
+import { createResponseCache } from './providers/response-cache.ts';
 import { createProviderTest } from './providers/test-provider.ts';
 import type { ToolPort } from './tools/tool-port.ts';
 import { unavailableTools } from './tools/unavailable-tools.ts';
@@ -65,6 +68,9 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
   const keyring = createEncryptionKeyring(secretsOf(config.encryption));
   const allowedHosts = new Set(config.providers.allowedHosts);
   const outbound = createOutboundFetch(allowedHosts);
+  const circuit = { failures: config.providers.circuitFailures, openMs: config.providers.circuitOpenMs };
+  const redis =
+    config.redisUrl === undefined ? undefined : createRedis({ url: config.redisUrl, log, metrics: kit.metrics });
   const providers = createProviders({
     db,
     keyring,
@@ -72,6 +78,8 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     config: config.providers,
     fetch: outbound.fetch,
     maxAnswerBytes: limits.maxAnswerBytes,
+    circuits: createCircuitBreakers({ ...circuit, now }),
+    cache: redis && createResponseCache(redis),
   });
   const lease = { owner: `llm-agent-${randomUUID()}`, durationMs: limits.leaseMs };
   const runs = createRuns({ db, lease, heartbeatMs: limits.heartbeatMs, maxRuns: limits.max, log });
@@ -117,6 +125,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
   const rewrap = createRewrapSweep({ db, keyring, everyMs: config.encryption.rewrapEveryMs, meters, log });
   const components: Component[] = [
     { name: 'providers', phase: 'storage', stop: () => outbound.close() },
+    ...(redis ? [{ name: 'redis', phase: 'storage', stop: () => redis.close() } as const] : []),
     { name: 'retention', phase: 'work', start: () => retention.start(), stop: () => retention.stop() },
     { name: 'rewrap', phase: 'work', start: async () => rewrap.start(), stop: () => rewrap.stop() },
     { name: 'sweep', phase: 'work', start: async () => sweep.start(), stop: () => sweep.stop() },

@@ -87,10 +87,16 @@ export interface AgentDifferences {
   readonly tools?: string[];
   readonly capabilities?: { capability: string; proficiencyLevel: number }[];
   readonly memoryEnabled?: boolean;
+  readonly routing?: {
+    fallbacks?: { provider: string; model: string }[];
+    hopOnRefusal?: boolean;
+    cacheTtl?: { seconds: bigint; nanos: number };
+  };
 }
 
 /** Fast where nothing is proven by waiting. */
 const quick = {
+  LLM_AGENT_CIRCUIT_FAILURES: '1000',
   LLM_AGENT_RETRY_FIRST_DELAY_MS: '5',
   LLM_AGENT_RETRY_MAX_DELAY_MS: '20',
   LLM_AGENT_HEARTBEAT_MS: '100',

@@ -1,5 +1,5 @@
 import type { Tx } from '@flotilla/postgres';
-import { type NewAttempt, type OpenedAttempt, openAttempt } from '../db/attempt-repository.ts';
+import { type NewAttempt, noteReason, type OpenedAttempt, openAttempt } from '../db/attempt-repository.ts';
 import { updateProgress } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 
@@ -7,9 +7,11 @@ import type { Schema } from '../db/schema.ts';
 export async function beginAttempt(
   { now }: { readonly now: () => Date },
   tx: Tx<Schema>,
-  { owner, ...attempt }: { owner: string } & Omit<NewAttempt, 'startedAt'>,
+  { owner, because, ...attempt }: { owner: string; because: string } & Omit<NewAttempt, 'startedAt'>,
 ): Promise<OpenedAttempt | undefined> {
   const progress = { attempts: attempt.attempt, lastCursor: undefined };
   if (!(await updateProgress(tx, attempt.executionId, owner, progress))) return undefined;
-  return openAttempt(tx, { ...attempt, startedAt: now() });
+  const opened = openAttempt(tx, { ...attempt, startedAt: now() });
+  noteReason(tx, attempt.executionId, attempt.attempt, because);
+  return await opened;
 }

@@ -5,7 +5,7 @@ import { settleAttempt } from '../db/attempt-repository.ts';
 import { type StoredExecution, updateFinished } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type ExecutionNews, insertNews } from '../db/update-repository.ts';
-import { type Ending, type Execution, finish } from '../domain/execution.ts';
+import { type Ending, type Execution, finish, type Spent } from '../domain/execution.ts';
 import type { Settlement } from '../domain/settlement.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 import { holdTurn } from './conclude-turn.ts';
@@ -15,7 +15,7 @@ export interface Finish {
   readonly execution: Execution;
   readonly owner: string;
   readonly ending: Ending;
-  readonly spent: { promptTokens: number; completionTokens: number; costUsd: string | undefined; attempts: number };
+  readonly spent: Spent;
   /** Of the attempt that is open, if one is. */
   readonly settlement: Settlement | undefined;
   /** What followers have not been told yet. */

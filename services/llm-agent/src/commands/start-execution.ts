@@ -12,6 +12,7 @@ import type { Said } from '../domain/message.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
 import { type Replay, recordedProviderName } from '../domain/replay.ts';
 import { nothing, reservationFor } from '../domain/reservation.ts';
+import type { AgentRouting, Route } from '../domain/routing.ts';
 import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 import type { ModelProvider } from '../providers/model-provider.ts';
@@ -42,6 +43,9 @@ export interface Task {
   readonly recorded?: { readonly provider: ModelProvider; readonly tools: ToolPort };
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
+  readonly routing: AgentRouting;
+  /** Of the first call. */
+  readonly route: Route;
   /** Of the first call; known once the transaction is through. */
   readonly opened: Promise<OpenedAttempt>;
   /** The cursor of what followers have been told so far. */
@@ -96,6 +100,8 @@ export async function startExecution(
     errorReason: '',
     errorMessage: '',
     attempts: 1,
+    hops: [],
+    cached: false,
     createdBy: tx.scope.actor.id,
     createdAt: at,
     startedAt: at,
@@ -119,5 +125,18 @@ export async function startExecution(
   const opened = openAttempt(tx, { ...first, reservation });
   const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
   const maxIterations = agent.limits.maxIterations ?? defaultMaxIterations;
-  return { scope: tx.scope, execution, content, context, deadlineAt, maxAttempts, maxIterations, opened, cursor: 1 };
+  const { routing } = agent;
+  return {
+    scope: tx.scope,
+    execution,
+    content,
+    context,
+    deadlineAt,
+    maxAttempts,
+    maxIterations,
+    routing,
+    route: { provider, model },
+    opened,
+    cursor: 1,
+  };
 }

@@ -8,6 +8,7 @@ import {
   contentHash,
 } from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
+import type { AgentRouting } from '../domain/routing.ts';
 import type { AgentSplit } from '../domain/split.ts';
 import type { Schema } from './schema.ts';
 
@@ -24,6 +25,7 @@ const columns = [
   'capabilities',
   'memory_enabled',
   'split',
+  'routing',
   'version',
   'created_by',
   'created_at',
@@ -205,6 +207,7 @@ function toRow(agent: Agent) {
     tags: [...agent.tags],
     capabilities: JSON.stringify(agent.capabilities),
     memory_enabled: agent.memoryEnabled,
+    routing: JSON.stringify(agent.routing),
     split: agent.split === undefined ? null : JSON.stringify(agent.split),
     status: agent.status,
     version: agent.version,
@@ -234,6 +237,7 @@ function toAgent(row: AgentRow): Agent {
     tags: row.tags,
     capabilities: row.capabilities as unknown as readonly AgentCapability[],
     memoryEnabled: row.memory_enabled,
+    routing: row.routing as AgentRouting,
     split: (row.split as unknown as AgentSplit | null) ?? undefined,
     version: row.version,
     createdBy: row.created_by,

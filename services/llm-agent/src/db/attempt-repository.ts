@@ -43,6 +43,16 @@ export function openAttempt(tx: Tx<Schema>, attempt: NewAttempt): Promise<Opened
   return opened;
 }
 
+/** Says what an attempt was made for. In the transaction that opened it. */
+export function noteReason(tx: Tx<Schema>, executionId: string, attempt: number, because: string): void {
+  const update = tx
+    .updateTable('provider_attempts')
+    .set({ because })
+    .where('execution_id', '=', executionId)
+    .where('attempt', '=', attempt);
+  tx.send(update.compile());
+}
+
 function toRefusal(error: unknown, model: { provider: string; model: string }): unknown {
   const { code, detail } = error as { readonly code?: string; readonly detail?: string };
   return code === 'FB001' && detail !== undefined ? new CallRefused(JSON.parse(detail) as Refusal, model) : error;
@@ -68,6 +78,15 @@ export function settleAttempt(
         answer_cut_off: answer.cutOff,
         answer_tool_calls: JSON.stringify(answer.toolCalls),
       })
+      .where('execution_id', '=', executionId)
+      .where('attempt', '=', attempt)
+      .where('status', '=', 'started');
+    tx.send(update.compile());
+  }
+  if (settlement.cached === true) {
+    const update = tx
+      .updateTable('provider_attempts')
+      .set({ cached: true })
       .where('execution_id', '=', executionId)
       .where('attempt', '=', attempt)
       .where('status', '=', 'started');
@@ -102,6 +121,8 @@ const columns = [
   'output_usd_micros',
   'cost_usd',
   'error_reason',
+  'because',
+  'cached',
   'started_at',
   'completed_at',
 ] as const;
@@ -161,6 +182,8 @@ function toAttempt(row: Pick<Selectable<Schema['provider_attempts']>, (typeof co
     reservation: toReservation(row),
     costUsd: toDecimal(row.cost_usd),
     errorReason: row.error_reason,
+    because: row.because,
+    cached: row.cached,
     startedAt: row.started_at,
     completedAt: row.completed_at ?? undefined,
   };

@@ -3,6 +3,7 @@ import type { Execution } from '../domain/execution.ts';
 import type { Said } from '../domain/message.ts';
 import type { JsonValue } from '../domain/output-schema.ts';
 import type { Replay } from '../domain/replay.ts';
+import type { Hop } from '../domain/routing.ts';
 import type { Schema } from './schema.ts';
 
 const columns = [
@@ -25,6 +26,8 @@ const columns = [
   'error_reason',
   'error_message',
   'attempts',
+  'hops',
+  'cached',
   'created_by',
   'created_at',
   'started_at',
@@ -175,6 +178,8 @@ export async function updateFinished(
       error_reason: execution.errorReason,
       error_message: execution.errorMessage,
       attempts: execution.attempts,
+      hops: JSON.stringify(execution.hops),
+      cached: execution.cached,
       completed_at: execution.completedAt ?? null,
       last_cursor: lastCursor,
     })
@@ -254,6 +259,8 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
     errorReason: row.error_reason,
     errorMessage: row.error_message,
     attempts: row.attempts,
+    hops: row.hops as unknown as readonly Hop[],
+    cached: row.cached,
     createdBy: row.created_by,
     createdAt: row.created_at,
     startedAt: row.started_at ?? undefined,

@@ -37,6 +37,7 @@ export interface Agents {
   deleted_at: Timestamp | null;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  routing: Generated<Json>;
   capabilities: Generated<Json>;
   tools: Generated<string[]>;
   memory_enabled: Generated<boolean>;
@@ -161,6 +162,8 @@ export interface Executions {
   last_cursor: Generated<Int8>;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  hops: Generated<Json>;
+  cached: Generated<boolean>;
   content_hash: Generated<string>;
   split_id: string | null;
   conversation_id: string | null;
@@ -250,6 +253,8 @@ export interface ProviderAttempts {
   reserved_completion_tokens: number | null;
   reserved_usd: Numeric | null;
   budget_period_ids: string[] | null;
+  because: Generated<string>;
+  cached: Generated<boolean>;
   answer: string | null;
   answer_cut_off: Generated<boolean>;
   answer_tool_calls: Json | null;

@@ -17,6 +17,7 @@ const wish: AgentWish = {
   tools: [],
   capabilities: [],
   memoryEnabled: false,
+  routing: {},
 };
 const create = (different: Partial<AgentWish> = {}) =>
   createAgent({ ...wish, ...different }, { id: '1', createdBy: 'u', now, providers });

@@ -3,6 +3,7 @@ import { AppError } from '@flotilla/errors';
 import canonicalize from 'canonicalize';
 import { diffJson, type JsonChange } from './json-diff.ts';
 import { checkOutputSchema, type JsonObject, type JsonValue } from './output-schema.ts';
+import { type AgentRouting, checkRouting } from './routing.ts';
 import type { AgentSplit } from './split.ts';
 
 export type AgentStatus = 'active' | 'inactive' | 'archived';
@@ -51,6 +52,7 @@ export interface Agent extends AgentContent {
   readonly tags: readonly string[];
   readonly capabilities: readonly AgentCapability[];
   readonly memoryEnabled: boolean;
+  readonly routing: AgentRouting;
   readonly split: AgentSplit | undefined;
   readonly version: number;
   readonly createdBy: string;
@@ -60,7 +62,10 @@ export interface Agent extends AgentContent {
 }
 
 /** What changes without a new version, because no execution notices. */
-type AgentDescription = Pick<Agent, 'name' | 'description' | 'limits' | 'tags' | 'capabilities' | 'memoryEnabled'>;
+type AgentDescription = Pick<
+  Agent,
+  'name' | 'description' | 'limits' | 'tags' | 'capabilities' | 'memoryEnabled' | 'routing'
+>;
 export type AgentWish = AgentContent & AgentDescription & Pick<Agent, 'slug'>;
 export type AgentChange = Partial<AgentContent & AgentDescription & Pick<Agent, 'status' | 'split'>>;
 
@@ -73,6 +78,7 @@ export function createAgent(
   known: { id: string; createdBy: string; now: Date; providers: KnownProviders },
 ): Agent {
   checkContent(wish, known.providers);
+  checkRouting(wish, wish.routing, known.providers);
   checkCapabilities(wish);
   const { id, createdBy, now } = known;
   const times = { createdAt: now, updatedAt: now };
@@ -88,6 +94,7 @@ export function changeAgent(agent: Agent, change: AgentChange, known: { now: Dat
   checkCapabilities(changed);
   const sameContent = contentHash(changed) === contentHash(agent);
   if (!sameContent) checkContent(changed, known.providers);
+  if (!sameContent || change.routing !== undefined) checkRouting(changed, changed.routing, known.providers);
   return { ...changed, version: agent.version + (sameContent ? 0 : 1), updatedAt: known.now };
 }
 

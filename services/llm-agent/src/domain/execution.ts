@@ -3,6 +3,7 @@ import type { JsonValue } from './output-schema.ts';
 import type { Price } from './price.ts';
 import type { Replay } from './replay.ts';
 import type { Reservation } from './reservation.ts';
+import type { Hop } from './routing.ts';
 import type { Tokens } from './tokens.ts';
 
 export type ExecutionStatus =
@@ -38,6 +39,10 @@ export interface Execution {
   readonly errorReason: string;
   readonly errorMessage: string;
   readonly attempts: number;
+  /** From provider to provider, in order. */
+  readonly hops: readonly Hop[];
+  /** The answer was kept from before. */
+  readonly cached: boolean;
   readonly createdBy: string;
   readonly createdAt: Date;
   readonly startedAt: Date | undefined;
@@ -72,6 +77,10 @@ export interface ProviderAttempt extends Tokens {
   readonly price: Price | undefined;
   readonly costUsd: string | undefined;
   readonly errorReason: string;
+  /** What the attempt before it came to; empty for the first. */
+  readonly because: string;
+  /** Answered without the provider. */
+  readonly cached: boolean;
   readonly startedAt: Date;
   readonly completedAt: Date | undefined;
 }
@@ -80,13 +89,18 @@ export function isFinished(status: ExecutionStatus): status is FinalStatus {
   return status !== 'pending' && status !== 'running';
 }
 
+/** What an execution came to cost, and how it went from provider to provider. */
+export interface Spent {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly costUsd: string | undefined;
+  readonly attempts: number;
+  readonly hops?: readonly Hop[];
+  readonly cached?: boolean;
+}
+
 /** The execution after its end. An execution ends once: a second ending is a defect of the caller. */
-export function finish(
-  execution: Execution,
-  ending: Ending,
-  spent: { promptTokens: number; completionTokens: number; costUsd: string | undefined; attempts: number },
-  now: Date,
-): Execution {
+export function finish(execution: Execution, ending: Ending, spent: Spent, now: Date): Execution {
   if (isFinished(execution.status)) {
     throw new AppError('failed_precondition', 'EXECUTION_FINISHED', 'The execution is finished already.');
   }

@@ -15,6 +15,8 @@ export interface Charge extends Tokens {
 export interface Settlement extends Charge {
   readonly status: 'succeeded' | 'failed' | 'unknown';
   readonly errorReason: string;
+  /** Answered without the provider. */
+  readonly cached?: boolean;
   /** What was said, where it did not become the execution's answer. */
   readonly answer?: { readonly text: string; readonly cutOff: boolean; readonly toolCalls: readonly ToolCall[] };
 }
@@ -23,6 +25,9 @@ interface Opened {
   readonly price: Price | undefined;
   readonly reservation: Reservation | undefined;
 }
+
+/** The provider was not asked. */
+export const chargeNothing: Charge = { ...noTokens, usageEstimated: false, costUsd: '0' };
 
 /** By what the provider counted. */
 export function chargeUsed({ price }: Opened, { promptTokens, cachedPromptTokens, completionTokens }: Tokens): Charge {

@@ -9,6 +9,7 @@ export type Outcome =
       readonly text: string;
       readonly toolCalls: readonly ToolCall[];
       readonly cutOff: boolean;
+      readonly cached: boolean;
     } & Tokens)
   /** The provider went on past the most that it may send and was hung up on; about so many tokens came. */
   | { readonly kind: 'overrun'; readonly text: string; readonly tokens: number }
@@ -46,9 +47,9 @@ export async function askProvider(
       } else if (part.type === 'toolCall') {
         toolCalls.push(part.call);
       } else {
-        const { cutOff, promptTokens, cachedPromptTokens, completionTokens } = part;
+        const { cutOff, cached = false, promptTokens, cachedPromptTokens, completionTokens } = part;
         const tokens = { promptTokens, cachedPromptTokens, completionTokens };
-        return { kind: 'answer', text: textSoFar(), toolCalls, cutOff, ...tokens };
+        return { kind: 'answer', text: textSoFar(), toolCalls, cutOff, cached, ...tokens };
       }
     }
     const message = 'The provider ended without an answer.';

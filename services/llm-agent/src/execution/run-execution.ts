@@ -6,7 +6,8 @@ import { CallRefused } from '../domain/budget.ts';
 import type { Ending } from '../domain/execution.ts';
 import { nothing, reservationFor } from '../domain/reservation.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
-import { type Charge, chargeReserved, chargeUsed, type Settlement } from '../domain/settlement.ts';
+import { createRoutes, type Route } from '../domain/routing.ts';
+import { type Charge, chargeNothing, chargeReserved, chargeUsed, type Settlement } from '../domain/settlement.ts';
 import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
 import type { ModelCall } from '../providers/model-provider.ts';
@@ -89,20 +90,25 @@ async function attemptUntilDone(
     const ending = signal.aborted ? stopOf().ending : toolsUnknown;
     return journal.end(ending, { ...neverAsked, errorReason: toolsUnknown.reason });
   }
-  const provider = task.recorded?.provider.name ?? executing.providers.labelOf(content.provider);
+  // What is recorded came from wherever it came from.
+  const routes = createRoutes(task.route, task.recorded ? {} : task.routing);
   let call = firstCall(content, declared, context, execution.prompt);
   let repaired = false;
   let iteration = 0;
   /** Of this round: rounds of tool calls begin anew. */
   for (let attempt = 1; ; attempt += 1) {
+    const route = routes.current;
+    const label = task.recorded ? route.provider : executing.providers.labelOf(route.provider);
     const opened = await journal.opened();
-    const outcome = await ask(executing, task, bounded(call, opened), signal, journal);
+    const asked = { route, label, call: bounded(call, opened) };
+    const outcome = await ask(executing, task, asked, signal, journal);
     const verdict =
       outcome.kind === 'stopped'
         ? stopOf()
         : judge(outcome, content.outputSchema, { made: iteration, max: task.maxIterations });
-    const settlement = settlementOf(executing, { provider, opened }, outcome, verdict);
-    const delayMs = delayBeforeNext(verdict);
+    const settlement = settlementOf(executing, { provider: label, opened }, outcome, verdict);
+    const hopped = verdict.next !== 'repair' && routes.hop(verdict.reason);
+    const delayMs = hopped ? 0 : delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
     await delay(task.recorded ? 0 : delayMs, undefined, { signal }).catch(() => undefined);
@@ -126,9 +132,12 @@ async function attemptUntilDone(
       call = toolsCall(call, verdict, await callTools(task, round));
       if (signal.aborted) return journal.end(stopOf().ending);
     }
+    // Each route has the attempts of the agent's limits.
+    if (hopped) attempt = 0;
+    const because = verdict.next === 'tools' ? 'TOOL_CALLS' : verdict.reason;
     const reservation = task.recorded ? nothing : reservationFor(call, executing.start.defaultMaxTokens);
     try {
-      await journal.begin(verdict.next === 'tools' ? 'TOOL_CALLS' : verdict.reason, reservation);
+      await journal.begin(because, routes.current, reservation);
     } catch (error) {
       if (!(error instanceof CallRefused)) throw error;
       await executing.announcer.refused(task.scope, error);
@@ -152,16 +161,15 @@ async function attemptUntilDone(
 
 async function ask(
   { providers, meters }: Executing,
-  { content, scope, recorded }: Task,
-  call: ModelCall,
+  { scope, routing: { cacheTtlMs }, recorded }: Task,
+  { route: { provider, model }, label, call }: { route: Route; label: string; call: ModelCall },
   signal: AbortSignal,
   journal: RunJournal,
 ): Promise<Outcome> {
   if (signal.aborted) return { kind: 'stopped', asked: false };
-  const label = recorded?.provider.name ?? providers.labelOf(content.provider);
   const timer = meters.attemptSeconds.startTimer({ provider: label });
-  const find = async () => recorded?.provider ?? providers.find(scope, content.provider, content.model);
-  const outcome = await askProvider(find, call, { signal, onText: journal.say });
+  const find = async () => recorded?.provider ?? providers.find(scope, provider, model, { cacheTtlMs });
+  const outcome = await askProvider(find, { ...call, model }, { signal, onText: journal.say });
   timer();
   return outcome;
 }
@@ -175,10 +183,11 @@ function bounded(call: ModelCall, { reservation }: OpenedAttempt): ModelCall {
 function chargeOf(outcome: Outcome, opened: OpenedAttempt): Charge {
   switch (outcome.kind) {
     case 'answer':
-      return chargeUsed(opened, outcome);
+      return outcome.cached ? chargeNothing : chargeUsed(opened, outcome);
     case 'overrun':
       return chargeReserved(opened, outcome.tokens);
     case 'failure':
+      if (outcome.failure.reason === 'PROVIDER_CIRCUIT_OPEN') return chargeNothing;
       return outcome.begun ? chargeReserved(opened) : chargeUsed(opened, noTokens);
     case 'stopped':
       return outcome.asked ? chargeReserved(opened) : chargeUsed(opened, noTokens);
@@ -205,6 +214,7 @@ function settlementOf(
     ...charge,
     status: verdict.reason === '' ? 'succeeded' : 'failed',
     errorReason: verdict.reason,
+    cached: outcome.kind === 'answer' && outcome.cached,
     ...(verdict.ending.status === 'completed' ? {} : answerOf(outcome)),
   };
 }

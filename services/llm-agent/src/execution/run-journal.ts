@@ -14,6 +14,7 @@ import type { Schema } from '../db/schema.ts';
 import type { Ending } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
 import type { Reservation } from '../domain/reservation.ts';
+import type { Hop, Route } from '../domain/routing.ts';
 import type { Settlement } from '../domain/settlement.ts';
 import type { Announcer } from './announcer.ts';
 import { type AnswerLogOptions, createAnswerLog } from './answer-log.ts';
@@ -30,7 +31,7 @@ export interface RunJournal {
   /** A tool is about to be called, or has answered; committed before it goes on. */
   noteTool(note: ToolNote): Promise<void>;
   /** Another attempt is about to be made; committed before it is. Throws CallRefused when a budget does not allow it. */
-  begin(because: string, reservation: Reservation): Promise<void>;
+  begin(because: string, route: Route, reservation: Reservation): Promise<void>;
   /** Ends the execution, and the attempt that is open. */
   end(ending: Ending, settlement?: Settlement): Promise<StoredExecution>;
 }
@@ -53,9 +54,11 @@ const patienceMs = 120_000;
  */
 export function createRunJournal(options: RunJournalOptions, task: Task): RunJournal {
   const { db, runs, log, announcer } = options;
-  const { execution, content, scope } = task;
+  const { execution, scope } = task;
   const { owner } = runs.lease;
   const settled: Settlement[] = [];
+  const hops: Hop[] = [];
+  let asked = task.route;
   let attempt = 1;
   let { opened } = task;
 
@@ -106,14 +109,15 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
     async noteTool(note) {
       await persist((tx) => noteToolCall(options, tx, { executionId: execution.id, owner, attempt, note }));
     },
-    async begin(because, reservation) {
-      const { model } = content;
-      const provider = task.recorded?.provider.name ?? content.provider;
+    async begin(because, route, reservation) {
+      const { provider, model } = route;
       const { id: executionId, agentId } = execution;
       const next = { id: options.newId(), executionId, agentId, attempt: attempt + 1, provider, model, reservation };
-      const begun = await persist((tx) => beginAttempt(options, tx, { ...next, owner }));
+      const begun = await persist((tx) => beginAttempt(options, tx, { ...next, owner, because }));
       opened = Promise.resolve(begun);
       attempt += 1;
+      if (route !== asked) hops.push({ from: asked, to: route, reason: because });
+      asked = route;
       answerLog.restart(attempt, because);
     },
     async end(ending, settlement) {
@@ -124,6 +128,8 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
         completionTokens: settled.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
         costUsd: sumOfCosts(settled.map(({ costUsd }) => costUsd)),
         attempts: attempt,
+        hops,
+        cached: settlement?.cached === true,
       };
       const ended = await persist((tx) =>
         finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),

@@ -4,6 +4,7 @@ import {
   type AgentCapability as AgentCapabilityMessage,
   type AgentLimits as AgentLimitsMessage,
   type AgentParameters as AgentParametersMessage,
+  type AgentRouting as AgentRoutingMessage,
   type AgentSchema,
   AgentStatus as AgentStatusMessage,
   type AgentVersionSchema,
@@ -22,6 +23,7 @@ import {
   contentHash,
 } from '../domain/agent.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
+import type { AgentRouting } from '../domain/routing.ts';
 
 const statusMessages: Record<AgentStatus, AgentStatusMessage> = {
   active: AgentStatusMessage.ACTIVE,
@@ -45,6 +47,7 @@ export function toAgentMessage(agent: Agent): MessageInitShape<typeof AgentSchem
     tags: [...agent.tags],
     capabilities: agent.capabilities.map((capability) => ({ ...capability })),
     memoryEnabled: agent.memoryEnabled,
+    routing: toRoutingMessage(agent.routing),
     contentHash: contentHash(agent),
     ...(agent.split === undefined
       ? {}
@@ -82,6 +85,7 @@ export function toAgentWish(request: CreateAgentRequest): AgentWish {
     tools: request.tools,
     capabilities: request.capabilities.map(toCapability),
     memoryEnabled: request.memoryEnabled,
+    routing: toRouting(request.routing),
   };
 }
 
@@ -103,7 +107,25 @@ export function toAgentChange(request: UpdateAgentRequest): AgentChange {
     ...(request.capabilities === undefined
       ? {}
       : { capabilities: request.capabilities.capabilities.map(toCapability) }),
+    ...(request.routing === undefined ? {} : { routing: toRouting(request.routing) }),
     ...(request.memoryEnabled === undefined ? {} : { memoryEnabled: request.memoryEnabled }),
+  };
+}
+
+function toRoutingMessage({ fallbacks = [], hopOnRefusal = false, cacheTtlMs }: AgentRouting) {
+  return {
+    fallbacks: fallbacks.map((route) => ({ ...route })),
+    hopOnRefusal,
+    ...(cacheTtlMs === undefined ? {} : { cacheTtl: durationFromMs(cacheTtlMs) }),
+  };
+}
+
+function toRouting(message: AgentRoutingMessage | undefined): AgentRouting {
+  const { fallbacks = [], hopOnRefusal = false, cacheTtl } = message ?? {};
+  return {
+    ...(fallbacks.length === 0 ? {} : { fallbacks: fallbacks.map(({ provider, model }) => ({ provider, model })) }),
+    ...(hopOnRefusal ? { hopOnRefusal } : {}),
+    ...(cacheTtl === undefined ? {} : { cacheTtlMs: Math.max(1, Math.round(durationMs(cacheTtl))) }),
   };
 }
 

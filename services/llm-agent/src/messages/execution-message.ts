@@ -51,6 +51,8 @@ export function toExecutionMessage(execution: Execution): MessageInitShape<typeo
     errorReason: execution.errorReason,
     errorMessage: execution.errorMessage,
     attempts: execution.attempts,
+    hops: execution.hops.map(({ from, to, reason }) => ({ from: { ...from }, to: { ...to }, reason })),
+    cached: execution.cached,
     createdBy: execution.createdBy,
     createTime: timestampFromDate(execution.createdAt),
     ...(execution.startedAt === undefined ? {} : { startTime: timestampFromDate(execution.startedAt) }),
@@ -87,6 +89,8 @@ function asStarted(execution: Execution): Execution {
     errorReason: '',
     errorMessage: '',
     attempts: 1,
+    hops: [],
+    cached: false,
     completedAt: undefined,
   };
 }
@@ -129,6 +133,8 @@ export function toAttemptMessage(attempt: ProviderAttempt): MessageInitShape<typ
     completionTokens: attempt.completionTokens,
     costUsd: attempt.costUsd ?? '',
     errorReason: attempt.errorReason,
+    because: attempt.because,
+    cached: attempt.cached,
     startTime: timestampFromDate(attempt.startedAt),
     agentId: attempt.agentId ?? '',
     userId: attempt.userId ?? '',

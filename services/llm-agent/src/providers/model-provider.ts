@@ -25,7 +25,12 @@ export interface ModelCall {
 export type AnswerPart =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'toolCall'; readonly call: ToolCall }
-  | ({ readonly type: 'end'; readonly cutOff: boolean } & Tokens);
+  | ({
+      readonly type: 'end';
+      readonly cutOff: boolean;
+      /** Kept from before: the provider was not asked. */
+      readonly cached?: boolean;
+    } & Tokens);
 
 /** The far side: one call is one request on the wire, never more. */
 export interface ModelProvider {
@@ -40,6 +45,7 @@ export type ProviderFailureReason =
   | 'PROVIDER_UNAVAILABLE'
   | 'PROVIDER_REFUSED'
   | 'PROVIDER_TIMEOUT'
+  | 'PROVIDER_CIRCUIT_OPEN'
   | 'PROVIDER_REDIRECTED'
   | 'PROVIDER_ADDRESS_PRIVATE'
   | 'PROVIDER_INACTIVE'

@@ -2,6 +2,7 @@ import type { Logger } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import { type EncryptionKeyring, open } from '@flotilla/secrets';
 import type { Config } from '../config.ts';
+import { type HealthNote, upsertHealth } from '../db/provider-health-repository.ts';
 import { findProvider, findProviderBySlug } from '../db/provider-repository.ts';
 import { findSecret } from '../db/provider-secret-repository.ts';
 import type { Schema } from '../db/schema.ts';
@@ -9,8 +10,10 @@ import { providerNotFound } from '../domain/not-found.ts';
 import type { Provider } from '../domain/provider.ts';
 import { recordedProviderName } from '../domain/replay.ts';
 import { secretPlace } from '../domain/secret-place.ts';
+import type { CircuitBreakers, CircuitEvents } from './circuit-breakers.ts';
 import { connectProvider, type ProviderConnection } from './connect-provider.ts';
 import { type ModelProvider, ProviderFailure } from './model-provider.ts';
+import type { ResponseCache } from './response-cache.ts';
 
 /** Names that no tenant's provider may have, configured or not: `local` costs nothing, nor does what was recorded. */
 export const operatorNames: ReadonlySet<string> = new Set(['local', 'openai-compatible', recordedProviderName]);
@@ -23,7 +26,12 @@ export interface Providers {
    * The provider that a call at this model goes to: the operator's, the own one of whoever asks, or the tenant's. Looked
    * up at each call, so that a rotated key or a stop takes effect at once. Throws {@link ProviderFailure}.
    */
-  find(scope: TransactionScope, name: string, model: string): Promise<ModelProvider>;
+  find(
+    scope: TransactionScope,
+    name: string,
+    model: string,
+    options: { readonly cacheTtlMs: number | undefined },
+  ): Promise<ModelProvider>;
   /** What metrics call a provider: the operator's by their names, all of tenants together. */
   labelOf(name: string): string;
   /** How to reach a provider of this id, active or not. Throws not_found. */
@@ -37,6 +45,9 @@ export interface ProvidersOptions {
   /** For addresses that tenants name. */
   readonly fetch: typeof fetch;
   readonly maxAnswerBytes: number;
+  readonly circuits: CircuitBreakers;
+  /** Undefined without Redis. */
+  readonly cache: ResponseCache | undefined;
   readonly log: Logger;
 }
 
@@ -75,12 +86,38 @@ export function createProviders(options: ProvidersOptions): Providers {
     }
   }
 
+  function guarded(
+    { tenantId }: TransactionScope,
+    provider: ModelProvider,
+    identity: string,
+    cacheTtlMs: number | undefined,
+    events?: CircuitEvents,
+  ): ModelProvider {
+    const behindCircuit = options.circuits.guard(`${tenantId}/${identity}`, provider, events);
+    if (cacheTtlMs === undefined || options.cache === undefined) return behindCircuit;
+    return options.cache.before(behindCircuit, { tenantId, identity, ttlMs: cacheTtlMs });
+  }
+
+  /** A circuit that opens or closes is news of the provider's health. */
+  function healthEvents({ tenantId }: TransactionScope, providerId: string): CircuitEvents {
+    const note = (what: HealthNote) =>
+      void db
+        .inTenant({ tenantId, actor: { type: 'system', id: 'llm-agent' } }, (tx) =>
+          upsertHealth(tx, providerId, what, new Date()),
+        )
+        .catch((error: unknown) => log.warn({ err: error, providerId }, 'the health of a provider was not noted'));
+    return {
+      onOpen: ({ reason, message }) => note({ state: 'unhealthy', reason, message }),
+      onClose: () => note({ state: 'healthy' }),
+    };
+  }
+
   return {
     shared,
 
-    async find(scope, name, model) {
+    async find(scope, name, model, { cacheTtlMs }) {
       const ofOperator = shared.get(name);
-      if (ofOperator !== undefined) return ofOperator;
+      if (ofOperator !== undefined) return guarded(scope, ofOperator, name, cacheTtlMs);
       const found = await lookUp(scope, name);
       if (found === undefined) throw final('PROVIDER_UNKNOWN', `There is no provider "${name}" any more.`);
       const { provider, sealed } = found;
@@ -88,7 +125,10 @@ export function createProviders(options: ProvidersOptions): Providers {
       if (provider.models.length > 0 && !provider.models.some((offered) => offered.name === model)) {
         throw final('MODEL_NOT_OFFERED', `The provider "${name}" does not offer the model "${model}".`);
       }
-      return connectProvider(connectOrSay(scope.tenantId, provider, sealed));
+      const connected = connectProvider(connectOrSay(scope.tenantId, provider, sealed));
+      // Another revision may be another address: it starts with a circuit and a cache of its own.
+      const identity = `${provider.id}/${provider.revision}`;
+      return guarded(scope, connected, identity, cacheTtlMs, healthEvents(scope, provider.id));
     },
 
     labelOf: (name) => (shared.has(name) ? name : 'tenant'),

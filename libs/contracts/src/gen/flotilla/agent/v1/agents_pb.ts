@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/agents.proto.
  */
 export const file_flotilla_agent_v1_agents: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9hZ2VudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIpgFCgVBZ2VudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSNgoKcGFyYW1ldGVycxgHIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIVCg1zeXN0ZW1fcHJvbXB0GAggASgJEi4KDW91dHB1dF9zY2hlbWEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgKIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEi4KBnN0YXR1cxgLIAEoDjIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3RhdHVzEgwKBHRhZ3MYDCADKAkSDwoHdmVyc2lvbhgNIAEoBRISCgpjcmVhdGVkX2J5GA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCRI4CgxjYXBhYmlsaXRpZXMYHiADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHkSDQoFdG9vbHMYHyADKAkSFgoObWVtb3J5X2VuYWJsZWQYICABKAgSFAoMY29udGVudF9oYXNoGCEgASgJEiwKBXNwbGl0GCIgASgLMh0uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRTcGxpdDoKqrYYBmFnZW50cyJkCg9BZ2VudENhcGFiaWxpdHkSHQoKY2FwYWJpbGl0eRgBIAEoCUIJukgGcgQQARhkEjIKEXByb2ZpY2llbmN5X2xldmVsGAIgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAACJICgpBZ2VudFNwbGl0EgoKAmlkGAEgASgJEi4KBGFybXMYAiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFNwbGl0QXJtIkUKDUFnZW50U3BsaXRBcm0SGAoHdmVyc2lvbhgBIAEoBUIHukgEGgIoARIaCgZ3ZWlnaHQYAiABKAVCCrpIBxoFGOgHKAEi3AEKD0FnZW50UGFyYW1ldGVycxIxCgt0ZW1wZXJhdHVyZRgBIAEoAUIXukgUEhIZAAAAAAAAAEApAAAAAAAAAABIAIgBARIkCgptYXhfdG9rZW5zGAIgASgFQgu6SAgaBhjAhD0oAUgBiAEBEisKBXRvcF9wGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgCiAEBEhEKBHNlZWQYBCABKANIA4gBAUIOCgxfdGVtcGVyYXR1cmVCDQoLX21heF90b2tlbnNCCAoGX3RvcF9wQgcKBV9zZWVkIowBCgtBZ2VudExpbWl0cxI5Cgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEh8KDG1heF9hdHRlbXB0cxgCIAEoBUIJukgGGgQYCigAEiEKDm1heF9pdGVyYXRpb25zGAMgASgFQgm6SAYaBBgyKAAipwIKDEFnZW50VmVyc2lvbhIQCghhZ2VudF9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEhQKDGNvbnRlbnRfaGFzaBgDIAEoCRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEhUKDXN5c3RlbV9wcm9tcHQYByABKAkSLgoNb3V0cHV0X3NjaGVtYRgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXRvb2xzGB4gAygJIicKD0dldEFnZW50UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEi1AEKEUxpc3RBZ2VudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI4CgZzdGF0dXMYAyABKA4yHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFN0YXR1c0IIukgFggECEAESFQoEc2x1ZxgEIAEoCUIHukgEcgIYZBIUCgN0YWcYBSABKAlCB7pIBHICGGQSGwoKY2FwYWJpbGl0eRgeIAEoCUIHukgEcgIYZCJXChJMaXN0QWdlbnRzUmVzcG9uc2USKAoGYWdlbnRzGAEgAygLMhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrEEChJDcmVhdGVBZ2VudFJlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARj/ARI7CgRzbHVnGAIgASgJQi26SCpyKDImXlthLXowLTldKD86W2EtejAtOS1dezAsOTh9W2EtejAtOV0pPyQSHQoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfEhsKCHByb3ZpZGVyGAQgASgJQgm6SAZyBBABGDISGAoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZBI2CgpwYXJhbWV0ZXJzGAYgASgLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRQYXJhbWV0ZXJzEiIKDXN5c3RlbV9wcm9tcHQYByABKAlCC7pICHIGEAEooI0GEi4KDW91dHB1dF9zY2hlbWEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgJIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEiAKBHRhZ3MYCiADKAlCErpID5IBDBAyGAEiBnIEEAEYZBJCCgxjYXBhYmlsaXRpZXMYHiADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHlCCLpIBZIBAhAyEjQKBXRvb2xzGB8gAygJQiW6SCKSAR8QMhgBIhlyFzIVXlthLXpBLVowLTlfLV17MSw2NH0kEhYKDm1lbW9yeV9lbmFibGVkGCAgASgIIuIFChJVcGRhdGVBZ2VudFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIiCgtkZXNjcmlwdGlvbhgDIAEoCUIIukgFcgMYoB9IAYgBARIgCghwcm92aWRlchgEIAEoCUIJukgGcgQQARgySAKIAQESHQoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZEgDiAEBEjYKCnBhcmFtZXRlcnMYBiABKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFBhcmFtZXRlcnMSJwoNc3lzdGVtX3Byb21wdBgHIAEoCUILukgIcgYQASigjQZIBIgBARIuCg1vdXRwdXRfc2NoZW1hGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIuCgZsaW1pdHMYCSABKAsyHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudExpbWl0cxI/CgZzdGF0dXMYCiABKA4yHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFN0YXR1c0IKukgHggEEEAEgAEgFiAEBEhUKBGV0YWcYCyABKAlCB7pIBHICGCASPAoMY2FwYWJpbGl0aWVzGB4gASgLMiYuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5TGlzdBIvCgV0b29scxgfIAEoCzIgLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50VG9vbExpc3QSGwoObWVtb3J5X2VuYWJsZWQYICABKAhIBogBARItCgR0YWdzGCEgASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRUYWdMaXN0QgcKBV9uYW1lQg4KDF9kZXNjcmlwdGlvbkILCglfcHJvdmlkZXJCCAoGX21vZGVsQhAKDl9zeXN0ZW1fcHJvbXB0QgkKB19zdGF0dXNCEQoPX21lbW9yeV9lbmFibGVkIlkKE0FnZW50Q2FwYWJpbGl0eUxpc3QSQgoMY2FwYWJpbGl0aWVzGAEgAygLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5Qgi6SAWSAQIQMiJFCg1BZ2VudFRvb2xMaXN0EjQKBXRvb2xzGAEgAygJQiW6SCKSAR8QMhgBIhlyFzIVXlthLXpBLVowLTlfLV17MSw2NH0kIjAKDEFnZW50VGFnTGlzdBIgCgR0YWdzGAEgAygJQhK6SA+SAQwQMhgBIgZyBBABGGQiQQoSRGVsZXRlQWdlbnRSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggInMKGExpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBIaCghhZ2VudF9pZBgBIAEoCUIIukgFcgOwAQESHQoJcGFnZV9zaXplGAIgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIImcKGUxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2USMQoIdmVyc2lvbnMYASADKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKnoKC0FnZW50U3RhdHVzEhwKGEFHRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE0FHRU5UX1NUQVRVU19BQ1RJVkUQARIZChVBR0VOVF9TVEFUVVNfSU5BQ1RJVkUQAhIZChVBR0VOVF9TVEFUVVNfQVJDSElWRUQQAzLHBgoMQWdlbnRTZXJ2aWNlEnAKCEdldEFnZW50EiIuZmxvdGlsbGEuYWdlbnQudjEuR2V0QWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiJoq1GAthZ2VudHM6cmVhZILT5JMCERIPL3YxL2FnZW50cy97aWR9EnwKCkxpc3RBZ2VudHMSJC5mbG90aWxsYS5hZ2VudC52MS5MaXN0QWdlbnRzUmVxdWVzdBolLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudHNSZXNwb25zZSIhirUYC2FnZW50czpyZWFkgtPkkwIMEgovdjEvYWdlbnRzEokBCgtDcmVhdGVBZ2VudBIlLmZsb3RpbGxhLmFnZW50LnYxLkNyZWF0ZUFnZW50UmVxdWVzdBoYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50IjmKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmNyZWF0ZaC1GAGC0+STAg86ASoiCi92MS9hZ2VudHMSigEKC1VwZGF0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuVXBkYXRlQWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiOoq1GAxhZ2VudHM6d3JpdGWatRgMYWdlbnQudXBkYXRlgtPkkwIUOgEqMg8vdjEvYWdlbnRzL3tpZH0ShQEKC0RlbGV0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuRGVsZXRlQWdlbnRSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IjeKtRgMYWdlbnRzOndyaXRlmrUYDGFnZW50LmRlbGV0ZYLT5JMCESoPL3YxL2FnZW50cy97aWR9EqUBChFMaXN0QWdlbnRWZXJzaW9ucxIrLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVxdWVzdBosLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudFZlcnNpb25zUmVzcG9uc2UiNYq1GAthZ2VudHM6cmVhZILT5JMCIBIeL3YxL2FnZW50cy97YWdlbnRfaWR9L3ZlcnNpb25zYgZwcm90bzM", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9hZ2VudHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIsoFCgVBZ2VudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDQoFbW9kZWwYBiABKAkSNgoKcGFyYW1ldGVycxgHIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIVCg1zeXN0ZW1fcHJvbXB0GAggASgJEi4KDW91dHB1dF9zY2hlbWEYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KBmxpbWl0cxgKIAEoCzIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50TGltaXRzEi4KBnN0YXR1cxgLIAEoDjIeLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3RhdHVzEgwKBHRhZ3MYDCADKAkSDwoHdmVyc2lvbhgNIAEoBRISCgpjcmVhdGVkX2J5GA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgRIAEoCRI4CgxjYXBhYmlsaXRpZXMYHiADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHkSDQoFdG9vbHMYHyADKAkSFgoObWVtb3J5X2VuYWJsZWQYICABKAgSFAoMY29udGVudF9oYXNoGCEgASgJEiwKBXNwbGl0GCIgASgLMh0uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRTcGxpdBIwCgdyb3V0aW5nGCggASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRSb3V0aW5nOgqqthgGYWdlbnRzImQKD0FnZW50Q2FwYWJpbGl0eRIdCgpjYXBhYmlsaXR5GAEgASgJQgm6SAZyBBABGGQSMgoRcHJvZmljaWVuY3lfbGV2ZWwYAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAAIkgKCkFnZW50U3BsaXQSCgoCaWQYASABKAkSLgoEYXJtcxgCIAMoCzIgLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50U3BsaXRBcm0iRQoNQWdlbnRTcGxpdEFybRIYCgd2ZXJzaW9uGAEgASgFQge6SAQaAigBEhoKBndlaWdodBgCIAEoBUIKukgHGgUY6AcoASLcAQoPQWdlbnRQYXJhbWV0ZXJzEjEKC3RlbXBlcmF0dXJlGAEgASgBQhe6SBQSEhkAAAAAAAAAQCkAAAAAAAAAAEgAiAEBEiQKCm1heF90b2tlbnMYAiABKAVCC7pICBoGGMCEPSgBSAGIAQESKwoFdG9wX3AYAyABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASAKIAQESEQoEc2VlZBgEIAEoA0gDiAEBQg4KDF90ZW1wZXJhdHVyZUINCgtfbWF4X3Rva2Vuc0IICgZfdG9wX3BCBwoFX3NlZWQijAEKC0FnZW50TGltaXRzEjkKB3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgASHwoMbWF4X2F0dGVtcHRzGAIgASgFQgm6SAYaBBgKKAASIQoObWF4X2l0ZXJhdGlvbnMYAyABKAVCCbpIBhoEGDIoACKhAQoMQWdlbnRSb3V0aW5nEjoKCWZhbGxiYWNrcxgBIAMoCzIdLmZsb3RpbGxhLmFnZW50LnYxLk1vZGVsUm91dGVCCLpIBZIBAhAFEhYKDmhvcF9vbl9yZWZ1c2FsGAIgASgIEj0KCWNhY2hlX3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIPukgMqgEJIgUIgJqeASoAIkMKCk1vZGVsUm91dGUSGwoIcHJvdmlkZXIYASABKAlCCbpIBnIEEAEYMhIYCgVtb2RlbBgCIAEoCUIJukgGcgQQARhkIqcCCgxBZ2VudFZlcnNpb24SEAoIYWdlbnRfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIUCgxjb250ZW50X2hhc2gYAyABKAkSEAoIcHJvdmlkZXIYBCABKAkSDQoFbW9kZWwYBSABKAkSNgoKcGFyYW1ldGVycxgGIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIVCg1zeXN0ZW1fcHJvbXB0GAcgASgJEi4KDW91dHB1dF9zY2hlbWEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV0b29scxgeIAMoCSInCg9HZXRBZ2VudFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBItQBChFMaXN0QWdlbnRzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSOAoGc3RhdHVzGAMgASgOMh4uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRTdGF0dXNCCLpIBYIBAhABEhUKBHNsdWcYBCABKAlCB7pIBHICGGQSFAoDdGFnGAUgASgJQge6SARyAhhkEhsKCmNhcGFiaWxpdHkYHiABKAlCB7pIBHICGGQiVwoSTGlzdEFnZW50c1Jlc3BvbnNlEigKBmFnZW50cxgBIAMoCzIYLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLjBAoSQ3JlYXRlQWdlbnRSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEY/wESOwoEc2x1ZxgCIAEoCUItukgqcigyJl5bYS16MC05XSg/OlthLXowLTktXXswLDk4fVthLXowLTldKT8kEh0KC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxigHxIbCghwcm92aWRlchgEIAEoCUIJukgGcgQQARgyEhgKBW1vZGVsGAUgASgJQgm6SAZyBBABGGQSNgoKcGFyYW1ldGVycxgGIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50UGFyYW1ldGVycxIiCg1zeXN0ZW1fcHJvbXB0GAcgASgJQgu6SAhyBhABKKCNBhIuCg1vdXRwdXRfc2NoZW1hGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIuCgZsaW1pdHMYCSABKAsyHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudExpbWl0cxIgCgR0YWdzGAogAygJQhK6SA+SAQwQMhgBIgZyBBABGGQSQgoMY2FwYWJpbGl0aWVzGB4gAygLMiIuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5Qgi6SAWSAQIQMhI0CgV0b29scxgfIAMoCUIlukgikgEfEDIYASIZchcyFV5bYS16QS1aMC05Xy1dezEsNjR9JBIWCg5tZW1vcnlfZW5hYmxlZBggIAEoCBIwCgdyb3V0aW5nGCggASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRSb3V0aW5nIpQGChJVcGRhdGVBZ2VudFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIiCgtkZXNjcmlwdGlvbhgDIAEoCUIIukgFcgMYoB9IAYgBARIgCghwcm92aWRlchgEIAEoCUIJukgGcgQQARgySAKIAQESHQoFbW9kZWwYBSABKAlCCbpIBnIEEAEYZEgDiAEBEjYKCnBhcmFtZXRlcnMYBiABKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFBhcmFtZXRlcnMSJwoNc3lzdGVtX3Byb21wdBgHIAEoCUILukgIcgYQASigjQZIBIgBARIuCg1vdXRwdXRfc2NoZW1hGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIuCgZsaW1pdHMYCSABKAsyHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudExpbWl0cxI/CgZzdGF0dXMYCiABKA4yHi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFN0YXR1c0IKukgHggEEEAEgAEgFiAEBEhUKBGV0YWcYCyABKAlCB7pIBHICGCASPAoMY2FwYWJpbGl0aWVzGB4gASgLMiYuZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRDYXBhYmlsaXR5TGlzdBIvCgV0b29scxgfIAEoCzIgLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50VG9vbExpc3QSGwoObWVtb3J5X2VuYWJsZWQYICABKAhIBogBARItCgR0YWdzGCEgASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQWdlbnRUYWdMaXN0EjAKB3JvdXRpbmcYKCABKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BZ2VudFJvdXRpbmdCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uQgsKCV9wcm92aWRlckIICgZfbW9kZWxCEAoOX3N5c3RlbV9wcm9tcHRCCQoHX3N0YXR1c0IRCg9fbWVtb3J5X2VuYWJsZWQiWQoTQWdlbnRDYXBhYmlsaXR5TGlzdBJCCgxjYXBhYmlsaXRpZXMYASADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BZ2VudENhcGFiaWxpdHlCCLpIBZIBAhAyIkUKDUFnZW50VG9vbExpc3QSNAoFdG9vbHMYASADKAlCJbpIIpIBHxAyGAEiGXIXMhVeW2EtekEtWjAtOV8tXXsxLDY0fSQiMAoMQWdlbnRUYWdMaXN0EiAKBHRhZ3MYASADKAlCErpID5IBDBAyGAEiBnIEEAEYZCJBChJEZWxldGVBZ2VudFJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhUKBGV0YWcYAiABKAlCB7pIBHICGCAicwoYTGlzdEFnZW50VmVyc2lvbnNSZXF1ZXN0EhoKCGFnZW50X2lkGAEgASgJQgi6SAVyA7ABARIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiZwoZTGlzdEFnZW50VmVyc2lvbnNSZXNwb25zZRIxCgh2ZXJzaW9ucxgBIAMoCzIfLmZsb3RpbGxhLmFnZW50LnYxLkFnZW50VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqegoLQWdlbnRTdGF0dXMSHAoYQUdFTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTQUdFTlRfU1RBVFVTX0FDVElWRRABEhkKFUFHRU5UX1NUQVRVU19JTkFDVElWRRACEhkKFUFHRU5UX1NUQVRVU19BUkNISVZFRBADMscGCgxBZ2VudFNlcnZpY2UScAoIR2V0QWdlbnQSIi5mbG90aWxsYS5hZ2VudC52MS5HZXRBZ2VudFJlcXVlc3QaGC5mbG90aWxsYS5hZ2VudC52MS5BZ2VudCImirUYC2FnZW50czpyZWFkgtPkkwIREg8vdjEvYWdlbnRzL3tpZH0SfAoKTGlzdEFnZW50cxIkLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RBZ2VudHNSZXF1ZXN0GiUuZmxvdGlsbGEuYWdlbnQudjEuTGlzdEFnZW50c1Jlc3BvbnNlIiGKtRgLYWdlbnRzOnJlYWSC0+STAgwSCi92MS9hZ2VudHMSiQEKC0NyZWF0ZUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuQ3JlYXRlQWdlbnRSZXF1ZXN0GhguZmxvdGlsbGEuYWdlbnQudjEuQWdlbnQiOYq1GAxhZ2VudHM6d3JpdGWatRgMYWdlbnQuY3JlYXRloLUYAYLT5JMCDzoBKiIKL3YxL2FnZW50cxKKAQoLVXBkYXRlQWdlbnQSJS5mbG90aWxsYS5hZ2VudC52MS5VcGRhdGVBZ2VudFJlcXVlc3QaGC5mbG90aWxsYS5hZ2VudC52MS5BZ2VudCI6irUYDGFnZW50czp3cml0ZZq1GAxhZ2VudC51cGRhdGWC0+STAhQ6ASoyDy92MS9hZ2VudHMve2lkfRKFAQoLRGVsZXRlQWdlbnQSJS5mbG90aWxsYS5hZ2VudC52MS5EZWxldGVBZ2VudFJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiN4q1GAxhZ2VudHM6d3JpdGWatRgMYWdlbnQuZGVsZXRlgtPkkwIRKg8vdjEvYWdlbnRzL3tpZH0SpQEKEUxpc3RBZ2VudFZlcnNpb25zEisuZmxvdGlsbGEuYWdlbnQudjEuTGlzdEFnZW50VmVyc2lvbnNSZXF1ZXN0GiwuZmxvdGlsbGEuYWdlbnQudjEuTGlzdEFnZW50VmVyc2lvbnNSZXNwb25zZSI1irUYC2FnZW50czpyZWFkgtPkkwIgEh4vdjEvYWdlbnRzL3thZ2VudF9pZH0vdmVyc2lvbnNiBnByb3RvMw", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What an agent is.
@@ -148,6 +148,11 @@ export type Agent = Message<"flotilla.agent.v1.Agent"> & {
    * @generated from field: flotilla.agent.v1.AgentSplit split = 34;
    */
   split?: AgentSplit | undefined;
+
+  /**
+   * @generated from field: flotilla.agent.v1.AgentRouting routing = 40;
+   */
+  routing?: AgentRouting | undefined;
 };
 
 /**
@@ -297,6 +302,68 @@ export const AgentLimitsSchema: GenMessage<AgentLimits> = /*@__PURE__*/
   messageDesc(file_flotilla_agent_v1_agents, 5);
 
 /**
+ * How an agent's calls are routed. A change of it makes no new version: the ledger says whom each call went to.
+ *
+ * @generated from message flotilla.agent.v1.AgentRouting
+ */
+export type AgentRouting = Message<"flotilla.agent.v1.AgentRouting"> & {
+  /**
+   * Asked in order when the provider before is unavailable, limits the rate, takes too long, is inactive, or its circuit is
+   * open. Each has the attempts of the agent's limits; only the last one is waited for.
+   *
+   * @generated from field: repeated flotilla.agent.v1.ModelRoute fallbacks = 1;
+   */
+  fallbacks: ModelRoute[];
+
+  /**
+   * Go on also when a provider refuses, or sends what is no answer.
+   *
+   * @generated from field: bool hop_on_refusal = 2;
+   */
+  hopOnRefusal: boolean;
+
+  /**
+   * How long an answer is kept for the very same question of the same tenant; none means not at all.
+   *
+   * @generated from field: google.protobuf.Duration cache_ttl = 3;
+   */
+  cacheTtl?: Duration | undefined;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.AgentRouting.
+ * Use `create(AgentRoutingSchema)` to create a new message.
+ */
+export const AgentRoutingSchema: GenMessage<AgentRouting> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 6);
+
+/**
+ * A model at a provider.
+ *
+ * @generated from message flotilla.agent.v1.ModelRoute
+ */
+export type ModelRoute = Message<"flotilla.agent.v1.ModelRoute"> & {
+  /**
+   * A provider's slug.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * @generated from field: string model = 2;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ModelRoute.
+ * Use `create(ModelRouteSchema)` to create a new message.
+ */
+export const ModelRouteSchema: GenMessage<ModelRoute> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_agents, 7);
+
+/**
  * An agent as it was.
  *
  * @generated from message flotilla.agent.v1.AgentVersion
@@ -361,7 +428,7 @@ export type AgentVersion = Message<"flotilla.agent.v1.AgentVersion"> & {
  * Use `create(AgentVersionSchema)` to create a new message.
  */
 export const AgentVersionSchema: GenMessage<AgentVersion> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 6);
+  messageDesc(file_flotilla_agent_v1_agents, 8);
 
 /**
  * @generated from message flotilla.agent.v1.GetAgentRequest
@@ -378,7 +445,7 @@ export type GetAgentRequest = Message<"flotilla.agent.v1.GetAgentRequest"> & {
  * Use `create(GetAgentRequestSchema)` to create a new message.
  */
 export const GetAgentRequestSchema: GenMessage<GetAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 7);
+  messageDesc(file_flotilla_agent_v1_agents, 9);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentsRequest
@@ -426,7 +493,7 @@ export type ListAgentsRequest = Message<"flotilla.agent.v1.ListAgentsRequest"> &
  * Use `create(ListAgentsRequestSchema)` to create a new message.
  */
 export const ListAgentsRequestSchema: GenMessage<ListAgentsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 8);
+  messageDesc(file_flotilla_agent_v1_agents, 10);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentsResponse
@@ -448,7 +515,7 @@ export type ListAgentsResponse = Message<"flotilla.agent.v1.ListAgentsResponse">
  * Use `create(ListAgentsResponseSchema)` to create a new message.
  */
 export const ListAgentsResponseSchema: GenMessage<ListAgentsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 9);
+  messageDesc(file_flotilla_agent_v1_agents, 11);
 
 /**
  * @generated from message flotilla.agent.v1.CreateAgentRequest
@@ -518,6 +585,11 @@ export type CreateAgentRequest = Message<"flotilla.agent.v1.CreateAgentRequest">
    * @generated from field: bool memory_enabled = 32;
    */
   memoryEnabled: boolean;
+
+  /**
+   * @generated from field: flotilla.agent.v1.AgentRouting routing = 40;
+   */
+  routing?: AgentRouting | undefined;
 };
 
 /**
@@ -525,7 +597,7 @@ export type CreateAgentRequest = Message<"flotilla.agent.v1.CreateAgentRequest">
  * Use `create(CreateAgentRequestSchema)` to create a new message.
  */
 export const CreateAgentRequestSchema: GenMessage<CreateAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 10);
+  messageDesc(file_flotilla_agent_v1_agents, 12);
 
 /**
  * @generated from message flotilla.agent.v1.UpdateAgentRequest
@@ -607,6 +679,13 @@ export type UpdateAgentRequest = Message<"flotilla.agent.v1.UpdateAgentRequest">
    * @generated from field: flotilla.agent.v1.AgentTagList tags = 33;
    */
   tags?: AgentTagList | undefined;
+
+  /**
+   * Takes the place of the routing where it is set.
+   *
+   * @generated from field: flotilla.agent.v1.AgentRouting routing = 40;
+   */
+  routing?: AgentRouting | undefined;
 };
 
 /**
@@ -614,7 +693,7 @@ export type UpdateAgentRequest = Message<"flotilla.agent.v1.UpdateAgentRequest">
  * Use `create(UpdateAgentRequestSchema)` to create a new message.
  */
 export const UpdateAgentRequestSchema: GenMessage<UpdateAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 11);
+  messageDesc(file_flotilla_agent_v1_agents, 13);
 
 /**
  * @generated from message flotilla.agent.v1.AgentCapabilityList
@@ -631,7 +710,7 @@ export type AgentCapabilityList = Message<"flotilla.agent.v1.AgentCapabilityList
  * Use `create(AgentCapabilityListSchema)` to create a new message.
  */
 export const AgentCapabilityListSchema: GenMessage<AgentCapabilityList> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 12);
+  messageDesc(file_flotilla_agent_v1_agents, 14);
 
 /**
  * @generated from message flotilla.agent.v1.AgentToolList
@@ -648,7 +727,7 @@ export type AgentToolList = Message<"flotilla.agent.v1.AgentToolList"> & {
  * Use `create(AgentToolListSchema)` to create a new message.
  */
 export const AgentToolListSchema: GenMessage<AgentToolList> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 13);
+  messageDesc(file_flotilla_agent_v1_agents, 15);
 
 /**
  * @generated from message flotilla.agent.v1.AgentTagList
@@ -665,7 +744,7 @@ export type AgentTagList = Message<"flotilla.agent.v1.AgentTagList"> & {
  * Use `create(AgentTagListSchema)` to create a new message.
  */
 export const AgentTagListSchema: GenMessage<AgentTagList> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 14);
+  messageDesc(file_flotilla_agent_v1_agents, 16);
 
 /**
  * @generated from message flotilla.agent.v1.DeleteAgentRequest
@@ -687,7 +766,7 @@ export type DeleteAgentRequest = Message<"flotilla.agent.v1.DeleteAgentRequest">
  * Use `create(DeleteAgentRequestSchema)` to create a new message.
  */
 export const DeleteAgentRequestSchema: GenMessage<DeleteAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 15);
+  messageDesc(file_flotilla_agent_v1_agents, 17);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentVersionsRequest
@@ -714,7 +793,7 @@ export type ListAgentVersionsRequest = Message<"flotilla.agent.v1.ListAgentVersi
  * Use `create(ListAgentVersionsRequestSchema)` to create a new message.
  */
 export const ListAgentVersionsRequestSchema: GenMessage<ListAgentVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 16);
+  messageDesc(file_flotilla_agent_v1_agents, 18);
 
 /**
  * @generated from message flotilla.agent.v1.ListAgentVersionsResponse
@@ -736,7 +815,7 @@ export type ListAgentVersionsResponse = Message<"flotilla.agent.v1.ListAgentVers
  * Use `create(ListAgentVersionsResponseSchema)` to create a new message.
  */
 export const ListAgentVersionsResponseSchema: GenMessage<ListAgentVersionsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_agents, 17);
+  messageDesc(file_flotilla_agent_v1_agents, 19);
 
 /**
  * @generated from enum flotilla.agent.v1.AgentStatus

@@ -5,6 +5,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { ModelRoute } from "./agents_pb.ts";
+import { file_flotilla_agent_v1_agents } from "./agents_pb.ts";
 import { file_flotilla_options_v1_options } from "../../options/v1/options_pb.ts";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.ts";
 import type { Duration, Timestamp, Value } from "@bufbuild/protobuf/wkt";
@@ -15,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/executions.proto.
  */
 export const file_flotilla_agent_v1_executions: GenFile = /*@__PURE__*/
-  fileDesc("CiJmbG90aWxsYS9hZ2VudC92MS9leGVjdXRpb25zLnByb3RvEhFmbG90aWxsYS5hZ2VudC52MSKzBQoJRXhlY3V0aW9uEgoKAmlkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhUKDWFnZW50X3ZlcnNpb24YAyABKAUSMgoGc3RhdHVzGAQgASgOMiIuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3RhdHVzEg4KBnByb21wdBgFIAEoCRIQCghyZXNwb25zZRgGIAEoCRImCgZvdXRwdXQYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFQoNcHJvbXB0X3Rva2VucxgIIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgJIAEoBRIUCgx0b3RhbF90b2tlbnMYCiABKAUSKgoHbGF0ZW5jeRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghjb3N0X3VzZBgMIAEoCRIUCgxlcnJvcl9yZWFzb24YDSABKAkSFQoNZXJyb3JfbWVzc2FnZRgOIAEoCRIQCghhdHRlbXB0cxgPIAEoBRISCgpjcmVhdGVkX2J5GBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb250ZW50X2hhc2gYHiABKAkSEAoIc3BsaXRfaWQYHyABKAkSFwoPY29udmVyc2F0aW9uX2lkGCAgASgJEhQKDHJlcGxheV9vZl9pZBghIAEoCRIXCg9yZXBsYXlfcmVjb3JkZWQYIiABKAgSFgoOcmVwbGF5X3N3YXBwZWQYIyABKAkirQEKD0V4ZWN1dGlvblVwZGF0ZRIOCgZjdXJzb3IYASABKAMSFAoKdGV4dF9kZWx0YRgCIAEoCUgAEjEKCWV4ZWN1dGlvbhgDIAEoCzIcLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbkgAEjcKCXJlc3RhcnRlZBgEIAEoCzIiLmZsb3RpbGxhLmFnZW50LnYxLkFuc3dlclJlc3RhcnRlZEgAQggKBnVwZGF0ZSIyCg9BbnN3ZXJSZXN0YXJ0ZWQSDwoHYXR0ZW1wdBgBIAEoBRIOCgZyZWFzb24YAiABKAki5gMKD1Byb3ZpZGVyQXR0ZW1wdBIKCgJpZBgBIAEoCRIUCgxleGVjdXRpb25faWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRIQCghwcm92aWRlchgEIAEoCRINCgVtb2RlbBgFIAEoCRI4CgZzdGF0dXMYBiABKA4yKC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckF0dGVtcHRTdGF0dXMSFQoNcHJvbXB0X3Rva2VucxgHIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgIIAEoBRIQCghjb3N0X3VzZBgJIAEoCRIUCgxlcnJvcl9yZWFzb24YCiABKAkSLgoKc3RhcnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNY29tcGxldGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYWdlbnRfaWQYDSABKAkSDwoHdXNlcl9pZBgOIAEoCRIcChRjYWNoZWRfcHJvbXB0X3Rva2VucxgPIAEoBRIXCg91c2FnZV9lc3RpbWF0ZWQYECABKAgSLgoFcHJpY2UYESABKAsyHy5mbG90aWxsYS5hZ2VudC52MS5BcHBsaWVkUHJpY2UiZAoMQXBwbGllZFByaWNlEhgKEGlucHV0X3VzZF9taWNyb3MYASABKAMSHwoXY2FjaGVkX2lucHV0X3VzZF9taWNyb3MYAiABKAMSGQoRb3V0cHV0X3VzZF9taWNyb3MYAyABKAMiiwEKE0V4ZWN1dGVBZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIqgBChJTdHJlYW1BZ2VudFJlcXVlc3QSGgoIYWdlbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKBnByb21wdBgCIAEoCUILukgIcgYQASigwh4SHgoNYWdlbnRfdmVyc2lvbhgDIAEoBUIHukgEGgIoABIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgEIAEoCBIbCglzcGxpdF9rZXkYHiABKAlCCLpIBXIDGMgBIkUKFVdhdGNoRXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFgoFYWZ0ZXIYAiABKANCB7pIBCICKAAiKwoTR2V0RXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEi+gEKFUxpc3RFeGVjdXRpb25zUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSHQoIYWdlbnRfaWQYAyABKAlCC7pICNgBAXIDsAEBEjwKBnN0YXR1cxgEIAEoDjIiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblN0YXR1c0IIukgFggECEAESJAoPY29udmVyc2F0aW9uX2lkGB4gASgJQgu6SAjYAQFyA7ABARIhCgxyZXBsYXlfb2ZfaWQYHyABKAlCC7pICNgBAXIDsAEBImMKFkxpc3RFeGVjdXRpb25zUmVzcG9uc2USMAoKZXhlY3V0aW9ucxgBIAMoCzIcLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLgoWQ2FuY2VsRXhlY3V0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiPQobTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXF1ZXN0Eh4KDGV4ZWN1dGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiVAocTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXNwb25zZRI0CghhdHRlbXB0cxgBIAMoCzIiLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyQXR0ZW1wdCqQAgoPRXhlY3V0aW9uU3RhdHVzEiAKHEVYRUNVVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIcChhFWEVDVVRJT05fU1RBVFVTX1BFTkRJTkcQARIcChhFWEVDVVRJT05fU1RBVFVTX1JVTk5JTkcQAhIeChpFWEVDVVRJT05fU1RBVFVTX0NPTVBMRVRFRBADEhsKF0VYRUNVVElPTl9TVEFUVVNfRkFJTEVEEAQSHgoaRVhFQ1VUSU9OX1NUQVRVU19DQU5DRUxMRUQQBRIcChhFWEVDVVRJT05fU1RBVFVTX1RJTUVPVVQQBhIkCiBFWEVDVVRJT05fU1RBVFVTX0JVREdFVF9FWENFRURFRBAHKtUBChVQcm92aWRlckF0dGVtcHRTdGF0dXMSJwojUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5TUEVDSUZJRUQQABIjCh9QUk9WSURFUl9BVFRFTVBUX1NUQVRVU19TVEFSVEVEEAESJQohUFJPVklERVJfQVRURU1QVF9TVEFUVVNfU1VDQ0VFREVEEAISIgoeUFJPVklERVJfQVRURU1QVF9TVEFUVVNfRkFJTEVEEAMSIwofUFJPVklERVJfQVRURU1QVF9TVEFUVVNfVU5LTk9XThAEMvUIChBFeGVjdXRpb25TZXJ2aWNlEqkBCgxFeGVjdXRlQWdlbnQSJi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRlQWdlbnRSZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIlOKtRgOYWdlbnRzOmV4ZWN1dGWatRgNYWdlbnQuZXhlY3V0ZaC1GAGotRgBgtPkkwIiOgEqIh0vdjEvYWdlbnRzL3thZ2VudF9pZH06ZXhlY3V0ZRKqAQoLU3RyZWFtQWdlbnQSJS5mbG90aWxsYS5hZ2VudC52MS5TdHJlYW1BZ2VudFJlcXVlc3QaIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25VcGRhdGUiToq1GA5hZ2VudHM6ZXhlY3V0ZZq1GA1hZ2VudC5leGVjdXRlqLUYAYLT5JMCIToBKiIcL3YxL2FnZW50cy97YWdlbnRfaWR9OnN0cmVhbTABEpIBCg5XYXRjaEV4ZWN1dGlvbhIoLmZsb3RpbGxhLmFnZW50LnYxLldhdGNoRXhlY3V0aW9uUmVxdWVzdBoiLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvblVwZGF0ZSIwirUYC2FnZW50czpyZWFkgtPkkwIbEhkvdjEvZXhlY3V0aW9ucy97aWR9OndhdGNoMAESgAEKDEdldEV4ZWN1dGlvbhImLmZsb3RpbGxhLmFnZW50LnYxLkdldEV4ZWN1dGlvblJlcXVlc3QaHC5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb24iKoq1GAthZ2VudHM6cmVhZILT5JMCFRITL3YxL2V4ZWN1dGlvbnMve2lkfRKMAQoOTGlzdEV4ZWN1dGlvbnMSKC5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1JlcXVlc3QaKS5mbG90aWxsYS5hZ2VudC52MS5MaXN0RXhlY3V0aW9uc1Jlc3BvbnNlIiWKtRgLYWdlbnRzOnJlYWSC0+STAhASDi92MS9leGVjdXRpb25zEqcBCg9DYW5jZWxFeGVjdXRpb24SKS5mbG90aWxsYS5hZ2VudC52MS5DYW5jZWxFeGVjdXRpb25SZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIkuKtRgOYWdlbnRzOmV4ZWN1dGWatRgQZXhlY3V0aW9uLmNhbmNlbILT5JMCHzoBKiIaL3YxL2V4ZWN1dGlvbnMve2lkfTpjYW5jZWwStgEKFExpc3RQcm92aWRlckF0dGVtcHRzEi4uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXF1ZXN0Gi8uZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyQXR0ZW1wdHNSZXNwb25zZSI9irUYC2FnZW50czpyZWFkgtPkkwIoEiYvdjEvZXhlY3V0aW9ucy97ZXhlY3V0aW9uX2lkfS9hdHRlbXB0c2IGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiJmbG90aWxsYS9hZ2VudC92MS9leGVjdXRpb25zLnByb3RvEhFmbG90aWxsYS5hZ2VudC52MSLxBQoJRXhlY3V0aW9uEgoKAmlkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhUKDWFnZW50X3ZlcnNpb24YAyABKAUSMgoGc3RhdHVzGAQgASgOMiIuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uU3RhdHVzEg4KBnByb21wdBgFIAEoCRIQCghyZXNwb25zZRgGIAEoCRImCgZvdXRwdXQYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFQoNcHJvbXB0X3Rva2VucxgIIAEoBRIZChFjb21wbGV0aW9uX3Rva2VucxgJIAEoBRIUCgx0b3RhbF90b2tlbnMYCiABKAUSKgoHbGF0ZW5jeRgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghjb3N0X3VzZBgMIAEoCRIUCgxlcnJvcl9yZWFzb24YDSABKAkSFQoNZXJyb3JfbWVzc2FnZRgOIAEoCRIQCghhdHRlbXB0cxgPIAEoBRISCgpjcmVhdGVkX2J5GBAgASgJEi8KC2NyZWF0ZV90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1jb21wbGV0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb250ZW50X2hhc2gYHiABKAkSEAoIc3BsaXRfaWQYHyABKAkSFwoPY29udmVyc2F0aW9uX2lkGCAgASgJEhQKDHJlcGxheV9vZl9pZBghIAEoCRIXCg9yZXBsYXlfcmVjb3JkZWQYIiABKAgSFgoOcmVwbGF5X3N3YXBwZWQYIyABKAkSLAoEaG9wcxgoIAMoCzIeLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVySG9wEg4KBmNhY2hlZBgpIAEoCCJ1CgtQcm92aWRlckhvcBIrCgRmcm9tGAEgASgLMh0uZmxvdGlsbGEuYWdlbnQudjEuTW9kZWxSb3V0ZRIpCgJ0bxgCIAEoCzIdLmZsb3RpbGxhLmFnZW50LnYxLk1vZGVsUm91dGUSDgoGcmVhc29uGAMgASgJIq0BCg9FeGVjdXRpb25VcGRhdGUSDgoGY3Vyc29yGAEgASgDEhQKCnRleHRfZGVsdGEYAiABKAlIABIxCglleGVjdXRpb24YAyABKAsyHC5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25IABI3CglyZXN0YXJ0ZWQYBCABKAsyIi5mbG90aWxsYS5hZ2VudC52MS5BbnN3ZXJSZXN0YXJ0ZWRIAEIICgZ1cGRhdGUiMgoPQW5zd2VyUmVzdGFydGVkEg8KB2F0dGVtcHQYASABKAUSDgoGcmVhc29uGAIgASgJIocECg9Qcm92aWRlckF0dGVtcHQSCgoCaWQYASABKAkSFAoMZXhlY3V0aW9uX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSEAoIcHJvdmlkZXIYBCABKAkSDQoFbW9kZWwYBSABKAkSOAoGc3RhdHVzGAYgASgOMiguZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJBdHRlbXB0U3RhdHVzEhUKDXByb21wdF90b2tlbnMYByABKAUSGQoRY29tcGxldGlvbl90b2tlbnMYCCABKAUSEAoIY29zdF91c2QYCSABKAkSFAoMZXJyb3JfcmVhc29uGAogASgJEi4KCnN0YXJ0X3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWNvbXBsZXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGFnZW50X2lkGA0gASgJEg8KB3VzZXJfaWQYDiABKAkSHAoUY2FjaGVkX3Byb21wdF90b2tlbnMYDyABKAUSFwoPdXNhZ2VfZXN0aW1hdGVkGBAgASgIEi4KBXByaWNlGBEgASgLMh8uZmxvdGlsbGEuYWdlbnQudjEuQXBwbGllZFByaWNlEg8KB2JlY2F1c2UYKCABKAkSDgoGY2FjaGVkGCkgASgIImQKDEFwcGxpZWRQcmljZRIYChBpbnB1dF91c2RfbWljcm9zGAEgASgDEh8KF2NhY2hlZF9pbnB1dF91c2RfbWljcm9zGAIgASgDEhkKEW91dHB1dF91c2RfbWljcm9zGAMgASgDIosBChNFeGVjdXRlQWdlbnRSZXF1ZXN0EhoKCGFnZW50X2lkGAEgASgJQgi6SAVyA7ABARIbCgZwcm9tcHQYAiABKAlCC7pICHIGEAEooMIeEh4KDWFnZW50X3ZlcnNpb24YAyABKAVCB7pIBBoCKAASGwoJc3BsaXRfa2V5GB4gASgJQgi6SAVyAxjIASKoAQoSU3RyZWFtQWdlbnRSZXF1ZXN0EhoKCGFnZW50X2lkGAEgASgJQgi6SAVyA7ABARIbCgZwcm9tcHQYAiABKAlCC7pICHIGEAEooMIeEh4KDWFnZW50X3ZlcnNpb24YAyABKAVCB7pIBBoCKAASHAoUY2FuY2VsX29uX2Rpc2Nvbm5lY3QYBCABKAgSGwoJc3BsaXRfa2V5GB4gASgJQgi6SAVyAxjIASJFChVXYXRjaEV4ZWN1dGlvblJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhYKBWFmdGVyGAIgASgDQge6SAQiAigAIisKE0dldEV4ZWN1dGlvblJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIvoBChVMaXN0RXhlY3V0aW9uc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEh0KCGFnZW50X2lkGAMgASgJQgu6SAjYAQFyA7ABARI8CgZzdGF0dXMYBCABKA4yIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25TdGF0dXNCCLpIBYIBAhABEiQKD2NvbnZlcnNhdGlvbl9pZBgeIAEoCUILukgI2AEBcgOwAQESIQoMcmVwbGF5X29mX2lkGB8gASgJQgu6SAjYAQFyA7ABASJjChZMaXN0RXhlY3V0aW9uc1Jlc3BvbnNlEjAKCmV4ZWN1dGlvbnMYASADKAsyHC5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi4KFkNhbmNlbEV4ZWN1dGlvblJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIj0KG0xpc3RQcm92aWRlckF0dGVtcHRzUmVxdWVzdBIeCgxleGVjdXRpb25faWQYASABKAlCCLpIBXIDsAEBIlQKHExpc3RQcm92aWRlckF0dGVtcHRzUmVzcG9uc2USNAoIYXR0ZW1wdHMYASADKAsyIi5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckF0dGVtcHQqkAIKD0V4ZWN1dGlvblN0YXR1cxIgChxFWEVDVVRJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYRVhFQ1VUSU9OX1NUQVRVU19QRU5ESU5HEAESHAoYRVhFQ1VUSU9OX1NUQVRVU19SVU5OSU5HEAISHgoaRVhFQ1VUSU9OX1NUQVRVU19DT01QTEVURUQQAxIbChdFWEVDVVRJT05fU1RBVFVTX0ZBSUxFRBAEEh4KGkVYRUNVVElPTl9TVEFUVVNfQ0FOQ0VMTEVEEAUSHAoYRVhFQ1VUSU9OX1NUQVRVU19USU1FT1VUEAYSJAogRVhFQ1VUSU9OX1NUQVRVU19CVURHRVRfRVhDRUVERUQQByrVAQoVUHJvdmlkZXJBdHRlbXB0U3RhdHVzEicKI1BST1ZJREVSX0FUVEVNUFRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASIwofUFJPVklERVJfQVRURU1QVF9TVEFUVVNfU1RBUlRFRBABEiUKIVBST1ZJREVSX0FUVEVNUFRfU1RBVFVTX1NVQ0NFRURFRBACEiIKHlBST1ZJREVSX0FUVEVNUFRfU1RBVFVTX0ZBSUxFRBADEiMKH1BST1ZJREVSX0FUVEVNUFRfU1RBVFVTX1VOS05PV04QBDL1CAoQRXhlY3V0aW9uU2VydmljZRKpAQoMRXhlY3V0ZUFnZW50EiYuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0ZUFnZW50UmVxdWVzdBocLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbiJTirUYDmFnZW50czpleGVjdXRlmrUYDWFnZW50LmV4ZWN1dGWgtRgBqLUYAYLT5JMCIjoBKiIdL3YxL2FnZW50cy97YWdlbnRfaWR9OmV4ZWN1dGUSqgEKC1N0cmVhbUFnZW50EiUuZmxvdGlsbGEuYWdlbnQudjEuU3RyZWFtQWdlbnRSZXF1ZXN0GiIuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uVXBkYXRlIk6KtRgOYWdlbnRzOmV4ZWN1dGWatRgNYWdlbnQuZXhlY3V0Zai1GAGC0+STAiE6ASoiHC92MS9hZ2VudHMve2FnZW50X2lkfTpzdHJlYW0wARKSAQoOV2F0Y2hFeGVjdXRpb24SKC5mbG90aWxsYS5hZ2VudC52MS5XYXRjaEV4ZWN1dGlvblJlcXVlc3QaIi5mbG90aWxsYS5hZ2VudC52MS5FeGVjdXRpb25VcGRhdGUiMIq1GAthZ2VudHM6cmVhZILT5JMCGxIZL3YxL2V4ZWN1dGlvbnMve2lkfTp3YXRjaDABEoABCgxHZXRFeGVjdXRpb24SJi5mbG90aWxsYS5hZ2VudC52MS5HZXRFeGVjdXRpb25SZXF1ZXN0GhwuZmxvdGlsbGEuYWdlbnQudjEuRXhlY3V0aW9uIiqKtRgLYWdlbnRzOnJlYWSC0+STAhUSEy92MS9leGVjdXRpb25zL3tpZH0SjAEKDkxpc3RFeGVjdXRpb25zEiguZmxvdGlsbGEuYWdlbnQudjEuTGlzdEV4ZWN1dGlvbnNSZXF1ZXN0GikuZmxvdGlsbGEuYWdlbnQudjEuTGlzdEV4ZWN1dGlvbnNSZXNwb25zZSIlirUYC2FnZW50czpyZWFkgtPkkwIQEg4vdjEvZXhlY3V0aW9ucxKnAQoPQ2FuY2VsRXhlY3V0aW9uEikuZmxvdGlsbGEuYWdlbnQudjEuQ2FuY2VsRXhlY3V0aW9uUmVxdWVzdBocLmZsb3RpbGxhLmFnZW50LnYxLkV4ZWN1dGlvbiJLirUYDmFnZW50czpleGVjdXRlmrUYEGV4ZWN1dGlvbi5jYW5jZWyC0+STAh86ASoiGi92MS9leGVjdXRpb25zL3tpZH06Y2FuY2VsErYBChRMaXN0UHJvdmlkZXJBdHRlbXB0cxIuLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RQcm92aWRlckF0dGVtcHRzUmVxdWVzdBovLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RQcm92aWRlckF0dGVtcHRzUmVzcG9uc2UiPYq1GAthZ2VudHM6cmVhZILT5JMCKBImL3YxL2V4ZWN1dGlvbnMve2V4ZWN1dGlvbl9pZH0vYXR0ZW1wdHNiBnByb3RvMw", [file_buf_validate_validate, file_flotilla_agent_v1_agents, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One run of one agent version.
@@ -169,6 +171,20 @@ export type Execution = Message<"flotilla.agent.v1.Execution"> & {
    * @generated from field: string replay_swapped = 35;
    */
   replaySwapped: string;
+
+  /**
+   * How it went from one provider to the next, in order.
+   *
+   * @generated from field: repeated flotilla.agent.v1.ProviderHop hops = 40;
+   */
+  hops: ProviderHop[];
+
+  /**
+   * The answer was kept from before: no provider was asked for it.
+   *
+   * @generated from field: bool cached = 41;
+   */
+  cached: boolean;
 };
 
 /**
@@ -177,6 +193,37 @@ export type Execution = Message<"flotilla.agent.v1.Execution"> & {
  */
 export const ExecutionSchema: GenMessage<Execution> = /*@__PURE__*/
   messageDesc(file_flotilla_agent_v1_executions, 0);
+
+/**
+ * That an execution went on to another provider or model.
+ *
+ * @generated from message flotilla.agent.v1.ProviderHop
+ */
+export type ProviderHop = Message<"flotilla.agent.v1.ProviderHop"> & {
+  /**
+   * @generated from field: flotilla.agent.v1.ModelRoute from = 1;
+   */
+  from?: ModelRoute | undefined;
+
+  /**
+   * @generated from field: flotilla.agent.v1.ModelRoute to = 2;
+   */
+  to?: ModelRoute | undefined;
+
+  /**
+   * What the last call before it came to, for example PROVIDER_RATE_LIMITED.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.ProviderHop.
+ * Use `create(ProviderHopSchema)` to create a new message.
+ */
+export const ProviderHopSchema: GenMessage<ProviderHop> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_executions, 1);
 
 /**
  * What happened since the last update.
@@ -226,7 +273,7 @@ export type ExecutionUpdate = Message<"flotilla.agent.v1.ExecutionUpdate"> & {
  * Use `create(ExecutionUpdateSchema)` to create a new message.
  */
 export const ExecutionUpdateSchema: GenMessage<ExecutionUpdate> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 1);
+  messageDesc(file_flotilla_agent_v1_executions, 2);
 
 /**
  * @generated from message flotilla.agent.v1.AnswerRestarted
@@ -248,7 +295,7 @@ export type AnswerRestarted = Message<"flotilla.agent.v1.AnswerRestarted"> & {
  * Use `create(AnswerRestartedSchema)` to create a new message.
  */
 export const AnswerRestartedSchema: GenMessage<AnswerRestarted> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 2);
+  messageDesc(file_flotilla_agent_v1_executions, 3);
 
 /**
  * One call to a model provider: written before the call, settled after it.
@@ -348,6 +395,20 @@ export type ProviderAttempt = Message<"flotilla.agent.v1.ProviderAttempt"> & {
    * @generated from field: flotilla.agent.v1.AppliedPrice price = 17;
    */
   price?: AppliedPrice | undefined;
+
+  /**
+   * What the attempt before it came to, for which this one was made; empty for the first.
+   *
+   * @generated from field: string because = 40;
+   */
+  because: string;
+
+  /**
+   * Answered from the cache: the provider was not asked.
+   *
+   * @generated from field: bool cached = 41;
+   */
+  cached: boolean;
 };
 
 /**
@@ -355,7 +416,7 @@ export type ProviderAttempt = Message<"flotilla.agent.v1.ProviderAttempt"> & {
  * Use `create(ProviderAttemptSchema)` to create a new message.
  */
 export const ProviderAttemptSchema: GenMessage<ProviderAttempt> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 3);
+  messageDesc(file_flotilla_agent_v1_executions, 4);
 
 /**
  * What a call was charged by: micro-dollars for a million tokens.
@@ -384,7 +445,7 @@ export type AppliedPrice = Message<"flotilla.agent.v1.AppliedPrice"> & {
  * Use `create(AppliedPriceSchema)` to create a new message.
  */
 export const AppliedPriceSchema: GenMessage<AppliedPrice> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 4);
+  messageDesc(file_flotilla_agent_v1_executions, 5);
 
 /**
  * @generated from message flotilla.agent.v1.ExecuteAgentRequest
@@ -420,7 +481,7 @@ export type ExecuteAgentRequest = Message<"flotilla.agent.v1.ExecuteAgentRequest
  * Use `create(ExecuteAgentRequestSchema)` to create a new message.
  */
 export const ExecuteAgentRequestSchema: GenMessage<ExecuteAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 5);
+  messageDesc(file_flotilla_agent_v1_executions, 6);
 
 /**
  * @generated from message flotilla.agent.v1.StreamAgentRequest
@@ -461,7 +522,7 @@ export type StreamAgentRequest = Message<"flotilla.agent.v1.StreamAgentRequest">
  * Use `create(StreamAgentRequestSchema)` to create a new message.
  */
 export const StreamAgentRequestSchema: GenMessage<StreamAgentRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 6);
+  messageDesc(file_flotilla_agent_v1_executions, 7);
 
 /**
  * @generated from message flotilla.agent.v1.WatchExecutionRequest
@@ -485,7 +546,7 @@ export type WatchExecutionRequest = Message<"flotilla.agent.v1.WatchExecutionReq
  * Use `create(WatchExecutionRequestSchema)` to create a new message.
  */
 export const WatchExecutionRequestSchema: GenMessage<WatchExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 7);
+  messageDesc(file_flotilla_agent_v1_executions, 8);
 
 /**
  * @generated from message flotilla.agent.v1.GetExecutionRequest
@@ -502,7 +563,7 @@ export type GetExecutionRequest = Message<"flotilla.agent.v1.GetExecutionRequest
  * Use `create(GetExecutionRequestSchema)` to create a new message.
  */
 export const GetExecutionRequestSchema: GenMessage<GetExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 8);
+  messageDesc(file_flotilla_agent_v1_executions, 9);
 
 /**
  * @generated from message flotilla.agent.v1.ListExecutionsRequest
@@ -548,7 +609,7 @@ export type ListExecutionsRequest = Message<"flotilla.agent.v1.ListExecutionsReq
  * Use `create(ListExecutionsRequestSchema)` to create a new message.
  */
 export const ListExecutionsRequestSchema: GenMessage<ListExecutionsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 9);
+  messageDesc(file_flotilla_agent_v1_executions, 10);
 
 /**
  * @generated from message flotilla.agent.v1.ListExecutionsResponse
@@ -570,7 +631,7 @@ export type ListExecutionsResponse = Message<"flotilla.agent.v1.ListExecutionsRe
  * Use `create(ListExecutionsResponseSchema)` to create a new message.
  */
 export const ListExecutionsResponseSchema: GenMessage<ListExecutionsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 10);
+  messageDesc(file_flotilla_agent_v1_executions, 11);
 
 /**
  * @generated from message flotilla.agent.v1.CancelExecutionRequest
@@ -587,7 +648,7 @@ export type CancelExecutionRequest = Message<"flotilla.agent.v1.CancelExecutionR
  * Use `create(CancelExecutionRequestSchema)` to create a new message.
  */
 export const CancelExecutionRequestSchema: GenMessage<CancelExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 11);
+  messageDesc(file_flotilla_agent_v1_executions, 12);
 
 /**
  * @generated from message flotilla.agent.v1.ListProviderAttemptsRequest
@@ -604,7 +665,7 @@ export type ListProviderAttemptsRequest = Message<"flotilla.agent.v1.ListProvide
  * Use `create(ListProviderAttemptsRequestSchema)` to create a new message.
  */
 export const ListProviderAttemptsRequestSchema: GenMessage<ListProviderAttemptsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 12);
+  messageDesc(file_flotilla_agent_v1_executions, 13);
 
 /**
  * @generated from message flotilla.agent.v1.ListProviderAttemptsResponse
@@ -621,7 +682,7 @@ export type ListProviderAttemptsResponse = Message<"flotilla.agent.v1.ListProvid
  * Use `create(ListProviderAttemptsResponseSchema)` to create a new message.
  */
 export const ListProviderAttemptsResponseSchema: GenMessage<ListProviderAttemptsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_executions, 13);
+  messageDesc(file_flotilla_agent_v1_executions, 14);
 
 /**
  * @generated from enum flotilla.agent.v1.ExecutionStatus

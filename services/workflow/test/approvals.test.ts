@@ -190,6 +190,20 @@ test('a say can be handed on; who started the run can be kept out; lists show wh
   expect(kinds.slice(1, 5)).toEqual(['step_started', 'approval_delegated', 'approval_decided', 'step_completed']);
 });
 
+test('each item of a map asks by itself', async () => {
+  const ask = { id: 'ask', kind: 'approval', title: '${item}', approvers: { users: [ada] } };
+  const each = { id: 'each', kind: 'map', items: ['a', 'b'], steps: [ask] };
+  const instanceId = await fleet.start(await fleet.activate({ steps: [each] }));
+  const both = await eventually(async () => {
+    const { approvals } = await fleet.approvals.listApprovals({ instanceId });
+    if (approvals.length < 2) throw new Error('Not all are asked yet.');
+    return approvals;
+  });
+  expect(both.map(({ path, title }) => `${path} ${title}`).sort()).toEqual(['each[0]/ask a', 'each[1]/ask b']);
+  await Promise.all(both.map(({ id }) => by(ada).decideApproval({ id, ...approve })));
+  expect(await fleet.ended(instanceId)).toMatchObject({ status: InstanceStatus.COMPLETED });
+});
+
 test('a cancelled run asks nobody any more; approvers that are none fail the step', async () => {
   const { instanceId, approval } = await asked({ approvers: { users: [ada] } });
   await fleet.instances.cancelInstance({ id: instanceId });

@@ -5,6 +5,7 @@ import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { inputFor, startWorkflow, type WorkflowHarness } from './harness.ts';
 import { wellScript } from './neighbours.ts';
+import { releaseWatch } from './release-watch.ts';
 
 let fleet: WorkflowHarness;
 beforeAll(async () => {
@@ -109,6 +110,23 @@ test('a run cancelled without undo keeps what it did, and goes on from where it 
   const after = fleet.tracker.counts();
   expect([after.opened - before.opened, after.withdrawn - before.withdrawn]).toEqual([1, 0]);
   expect(fleet.neighbours.received.some(({ key }) => key === `${id}/summarise#2/do`)).toBe(true);
+});
+
+test('a cancelled run can keep what came before a savepoint that it has passed', async () => {
+  const { steps } = releaseWatch() as { steps: JsonObject[] };
+  const marked = steps.map((step) => (step['id'] === 'open' ? { ...step, savepoint: 'opened' } : step));
+  const workflowId = await fleet.activate({ ...releaseWatch(), steps: marked });
+  fleet.neighbours.script.execute = (_prompt, call) =>
+    new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)));
+  const before = fleet.tracker.counts();
+  const id = await fleet.start(workflowId);
+  await eventually(() => fleet.neighbours.received.some(({ key }) => key === `${id}/summarise#1/do`));
+  const cancel = (wish: object) => refusal(fleet.instances.cancelInstance({ id, ...wish }));
+  expect(await cancel({ savepoint: 'nowhere' })).toMatchObject({ reason: 'SAVEPOINT_UNKNOWN' });
+  expect(await cancel({ savepoint: 'opened', undo: Undo.ALL })).toMatchObject({ reason: 'UNDO_AMBIGUOUS' });
+  expect(await cancel({ savepoint: 'opened' })).toBeUndefined();
+  expect(await fleet.ended(id)).toMatchObject({ status: InstanceStatus.CANCELLED });
+  expect(fleet.tracker.counts().withdrawn - before.withdrawn).toBe(0);
 });
 
 test('a failed run is retried from a step with new keys and an edited input, as whoever retries it', async () => {

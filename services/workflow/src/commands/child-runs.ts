@@ -78,7 +78,7 @@ export function createChildRuns(needs: {
     async abandon(tx, { instanceId, path, visit }) {
       const child = await findChild(tx, effectKey(instanceId, path, visit, 'do'));
       if (child === undefined || child.completedAt !== undefined) return;
-      const undo = (await lastCancel(tx, instanceId))?.undo !== 'none';
+      const undo = (await lastCancel(tx, instanceId))?.undo === 'none' ? 'none' : 'all';
       const reason = 'The run that started this one does not wait for it any more.';
       await cancelInstance(moving(), tx, { id: child.id, reason, requestedBy: tx.scope.actor.id, undo });
       tx.afterCommit(() => drivers().cancel(child.id));
@@ -100,7 +100,7 @@ export function createChildRuns(needs: {
         const { ended, settled, failing, kept, takenBack } = run.state;
         const said = { reason: 'The run that started this one is undone.', requestedBy: tx.scope.actor.id };
         if (!ended) {
-          await cancelInstance(moving(), tx, { id: child.id, ...said, undo: true });
+          await cancelInstance(moving(), tx, { id: child.id, ...said, undo: 'all' });
           tx.afterCommit(() => drivers().cancel(child.id));
           return 'running';
         }

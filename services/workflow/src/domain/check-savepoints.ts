@@ -43,6 +43,7 @@ export function resolveSavepoints(root: ReadSequence) {
   const carriers = carriersIn(root);
   const stepOf = (name: string | undefined) => (name === undefined ? undefined : carriers.get(name));
   return {
+    carriers,
     stepOf,
     of(step: Step): Step {
       const rollbackTo = stepOf(step.onError?.rollbackTo);

@@ -5,10 +5,11 @@ import type { Failure, JournalEntry, StepError } from './journal.ts';
 import type { RunState } from './run-state.ts';
 import { effectKey } from './scope.ts';
 
-/** The run fails. A savepoint of the definition that was reached keeps what was done before it; a cancellation without undo, all. */
+/** The run fails. A savepoint that was reached keeps what was done before it, that of the definition or of the cancellation; a cancellation without undo keeps all. */
 export function failing({ definition, state }: Run, failure: Failure, { reason, message }: StepError, path = ''): Move {
-  const savepoint = definition.keepsUntil === undefined ? undefined : state.marks.get(definition.keepsUntil);
-  const keeps = state.cancel?.undo === 'none' ? state.effects.size : savepoint;
+  const { undo, undoAfter = definition.keepsUntil } = state.cancel ?? {};
+  const savepoint = undoAfter === undefined || undo === 'all' ? undefined : state.marks.get(undoAfter);
+  const keeps = undo === 'none' ? state.effects.size : savepoint;
   const entry: JournalEntry = {
     kind: 'instance_failing',
     failure,

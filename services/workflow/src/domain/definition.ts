@@ -13,6 +13,8 @@ export interface Definition {
   readonly driver: 'temporal' | undefined;
   /** The step that carries the savepoint to which a failed run is undone; none: all is undone. */
   readonly keepsUntil: string | undefined;
+  /** The steps that carry savepoints, by name. */
+  readonly savepoints: ReadonlyMap<string, string>;
   /** Of the whole run, undos not counted. */
   readonly timeoutMs: number | undefined;
   /** Throws INPUT_INVALID. */

@@ -52,7 +52,7 @@ export type JournalEntry =
   /** Told for the record: what a say comes to is the outcome of the step. */
   | (Visit & { readonly kind: 'approval_decided'; readonly userId: string; readonly verdict: 'approve' | 'reject' })
   | (Visit & { readonly kind: 'approval_delegated'; readonly fromUserId: string; readonly toUserId: string })
-  | (Request & { readonly kind: 'cancel_requested'; readonly undo?: 'none' })
+  | (Request & Undoing & { readonly kind: 'cancel_requested' })
   | (Request & { readonly kind: 'instance_paused' | 'instance_resumed' })
   | (Request & { readonly kind: 'instance_retried'; readonly stepId: string; readonly input?: JsonObject })
   /** What a run that has ended has done is to be taken back. */
@@ -97,6 +97,13 @@ export interface BlockRule {
 export interface RollbackRange {
   readonly from: number;
   readonly of: 'all' | 'step' | readonly string[];
+}
+
+/** What of a run is taken back; where nothing is said, the definition says it. */
+export interface Undoing {
+  readonly undo?: 'all' | 'none';
+  /** What was done after this step, which carries a savepoint. */
+  readonly undoAfter?: string;
 }
 
 /** Somebody's wish, on the record. */

@@ -80,6 +80,7 @@ function definitionOf(
     start: root.graph.start,
     steps: new Map(steps.map(({ step }) => [step.id, savepoints.of(step)])),
     keepsUntil: savepoints.stepOf(json.onFailure?.rollbackTo),
+    savepoints: savepoints.carriers,
     timeoutMs: json.timeoutMs,
     driver: json.driver,
     signals: signalsOf(steps),

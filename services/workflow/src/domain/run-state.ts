@@ -1,7 +1,7 @@
 import * as im from 'immutable';
 import { type BlockState, beginBlock, endFrame, haltBlock, withoutBlock } from './fold-blocks.ts';
 import { answered, type Effect, failEffects, register, setEffect, startRollback } from './fold-effects.ts';
-import type { Failure, Recorded, StepError, Suspended, Visit } from './journal.ts';
+import type { Failure, Recorded, StepError, Suspended, Undoing, Visit } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { frameOf, visitKey } from './path.ts';
 import { retried } from './retry.ts';
@@ -75,7 +75,7 @@ export interface RunState {
   readonly signals: Signals;
   /** Signals that were ever received: the next one's number. */
   readonly signalCount: number;
-  readonly cancel: { readonly reason: string; readonly undo?: 'none' } | undefined;
+  readonly cancel: ({ readonly reason: string } & Undoing) | undefined;
   /** The run has ended, and what it did and kept is taken back. */
   readonly takenBack: boolean;
   readonly failing:

@@ -49,6 +49,23 @@ test('a run that is cancelled without undo keeps what it did', () => {
   expect([statusOf(state), compensationOf(state), state.settled]).toEqual(['cancelled', 'none', true]);
 });
 
+test('a cancellation can keep what was done before a savepoint, or undo more than the definition does', () => {
+  const marked = definitionOf({
+    steps: [http('a', 'b'), { ...http('b', 'c'), savepoint: 'half' }, http('c')],
+    onFailure: { rollbackTo: 'half' },
+  });
+  const begun = simulate(marked, {}, well, { moves: 3 });
+  const cancelled = (undoing: object) => {
+    const journal = at(begun.journal, { kind: 'cancel_requested', ...said, ...undoing });
+    return simulate(marked, {}, well, { journal });
+  };
+  expect(cancelled({}).performed).toEqual(['undo c#1']);
+  expect(cancelled({ undo: 'all' }).performed).toEqual(['undo c#1', 'undo b#1', 'undo a#1']);
+  const toFirst = cancelled({ undoAfter: 'a' });
+  expect(toFirst.performed).toEqual(['undo c#1', 'undo b#1']);
+  expect(planRetry(marked, toFirst.state, { stepId: '', input: undefined })).toEqual({ stepId: 'b' });
+});
+
 test('a completed run can be taken back and stays completed', () => {
   const { journal } = simulate(three, {}, well);
   const { state, performed } = simulate(three, {}, well, { journal: at(journal, { kind: 'undo_requested', ...said }) });

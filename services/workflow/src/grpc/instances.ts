@@ -72,11 +72,10 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         const page = await pageOfInstances(tx, fromListRequest(request), request);
         return { instances: page.rows.map(toInstanceMessage), nextPageToken: page.nextPageToken };
       }),
-    async cancelInstance({ id, reason, undo }, call) {
+    async cancelInstance({ id, reason, undo, savepoint }, call) {
       const requestedBy = call.principal.actor.id;
-      const instance = await db.write(call, (tx) =>
-        cancelInstance(running, tx, { id, reason, requestedBy, undo: undo !== Undo.NONE }),
-      );
+      const wish = { id, reason, requestedBy, savepoint, ...undoOf(undo) };
+      const instance = await db.write(call, (tx) => cancelInstance(running, tx, wish));
       wakeups.wake(id);
       drivers.cancel(id);
       return toInstanceMessage(instance);
@@ -114,6 +113,11 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         yield toUpdateMessage(update);
     },
   };
+}
+
+function undoOf(undo: Undo): { readonly undo?: 'all' | 'none' } {
+  if (undo === Undo.UNSPECIFIED) return {};
+  return { undo: undo === Undo.ALL ? 'all' : 'none' };
 }
 
 function requestedBy({ principal }: Call): { readonly requestedBy: string } {

@@ -69,7 +69,9 @@ function effects({ runs, target, journal }: Stores, journals: ReadonlyMap<string
   }
   const http = journal.filter(({ kind, stepKind }) => kind === 'step_started' && stepKind === 'http');
   const keys = new Map(http.map((row) => [row.effectKey ?? '', row]));
-  const kept = new Set(runs.filter(({ status }) => status === 'completed').map(({ id }) => id));
+  // A run inside of another has reached its goal, and is taken back when that one fails.
+  const standsBy = runs.filter(({ status, compensation }) => status === 'completed' && compensation === 'none');
+  const kept = new Set(standsBy.map(({ id }) => id));
   for (const { key, runId } of standing.values()) {
     const row = keys.get(key);
     if (row === undefined)

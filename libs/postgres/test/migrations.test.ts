@@ -22,14 +22,14 @@ const exists = async (table: string) =>
 
 test('a second run does nothing; the history tells what was done, by whom and how long it took', async () => {
   const options = optionsFor(await folderOf(addDue));
-  expect(await migrate(options)).toHaveLength(5);
+  expect(await migrate(options)).toHaveLength(6);
   expect(await migrate(options)).toEqual([]);
-  expect((await migrationStatus(options)).map(({ state }) => state)).toEqual(Array(5).fill('applied'));
+  expect((await migrationStatus(options)).map(({ state }) => state)).toEqual(Array(6).fill('applied'));
   const history = await database.query(
     'superuser',
     'select direction, error, executed_by, duration_ms from schema_migration_history order by id',
   );
-  expect(history).toHaveLength(5);
+  expect(history).toHaveLength(6);
   expect(history[4]).toMatchObject({
     direction: 'up',
     error: null,
@@ -41,7 +41,7 @@ test('a second run does nothing; the history tells what was done, by whom and ho
 test('two runners at once apply each migration once', async () => {
   const options = optionsFor(await folderOf(addDue));
   const applied = await Promise.all([migrate(options), migrate(options), migrate(options)]);
-  expect(applied.map((names) => names.length).sort()).toEqual([0, 0, 5]);
+  expect(applied.map((names) => names.length).sort()).toEqual([0, 0, 6]);
 });
 
 test('a runner that dies in the middle leaves nothing of the file; the next one finishes', async () => {

@@ -35,7 +35,8 @@ test('every route of the contract reaches its method with a credential and none 
     const text = await known.text();
     // Rules of the contract are checked by the service: an empty body gets as far as that, and no further.
     expect([path, [200, 201, 204, 400].includes(known.status)], text).toEqual([path, true]);
-    if (known.status === 400) expect(text).toContain('INVALID_REQUEST');
+    // A number in a path is read by the gateway.
+    if (known.status === 400) expect(text).toMatch(/INVALID_REQUEST|FIELD_INVALID/);
   }
 });
 

@@ -169,7 +169,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {
-    ...{ db, now, newId, grants, ownToken, learnGrant, minIntervalSeconds },
+    ...{ db, now, newId, grants, ownToken, minIntervalSeconds },
     changed: scheduleSync.wake,
     fired: launcher.wake,
   };

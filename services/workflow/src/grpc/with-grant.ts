@@ -11,7 +11,8 @@ export interface Granting {
   readonly db: Database<Schema>;
   readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
   readonly ownToken: (tenantId: string) => Promise<string>;
-  readonly learnGrant: ServiceTokens['learnGrant'];
+  /** Where the permission is used at once: the caller's own token serves for it. */
+  readonly learnGrant?: ServiceTokens['learnGrant'];
 }
 
 /** Stores a permission to act for the caller and makes what acts by it. `uses` tells whether what was made came to use it. */
@@ -24,7 +25,7 @@ export async function withGrant<T>(
 ): Promise<T> {
   const token = await ownToken(call.principal.tenantId);
   const { grantId } = await grants.createGrant({ subjectToken: call.token, purpose }, { token });
-  learnGrant(grantId, call.token, call.principal.expiresAt);
+  learnGrant?.(grantId, call.token, call.principal.expiresAt);
   const unused = () => db.inTenant(scopeOf(call), (tx) => insertEndedGrant(tx, grantId));
   const made = await make(grantId).catch(async (error: unknown) => {
     // After any other error it may have been made all the same.

@@ -49,6 +49,8 @@ export function createMoves(
 
   /** Nothing is read: what the lane knows is right, if its epoch and the length of the journal are. */
   async function settleKnown(held: HeldRun, outcome: StepOutcome): Promise<boolean> {
+    // Its block was decided without it meanwhile: the step has its outcome.
+    if (!held.run.state.open.has(visitKey(outcome))) return true;
     try {
       const { run, epoch } = held;
       Object.assign(held, await db.inTenant(scopeOf(held), (tx) => moveOn(performing, tx, run, epoch, outcome)));

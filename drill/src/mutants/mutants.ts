@@ -23,6 +23,22 @@ export const mutants: readonly Mutant[] = [
     mutation: "  if (schema.typeName.endsWith('.StepFinished')) return;\n  const payload = toBinary(",
   },
   {
+    name: 'undo-late',
+    about: 'an effect is taken back only where it is known to have happened',
+    breaks: ['unfinishedUndos'],
+    file: 'services/workflow/src/domain/compensate.ts',
+    original: "    if (effect?.state === 'registered') return effect;\n",
+    mutation: "    if (effect?.state === 'registered' && !effect.inDoubt) return effect;\n",
+  },
+  {
+    name: 'lease-unfenced',
+    about: 'an attempt that was given up and wakes late may still write its outcome',
+    breaks: ['doubled'],
+    file: 'services/workflow/src/commands/perform-step.ts',
+    original: "  if (task?.claim !== work.claim || task.status !== 'running') throw staleDriver();\n",
+    mutation: '',
+  },
+  {
     name: 'key-dropped',
     about: 'an effect is asked for without its key',
     breaks: ['doubled', 'unfinishedUndos'],

@@ -41,7 +41,9 @@ beforeAll(async () => {
   const agents = fleet.client(AgentService, created.key);
   await agents.getAgent({ id: agent.id }, { token });
   agents.close();
-  const wish = { name: 'W', slug: `canary-${mark}`, definition: tinyDefinition };
+  // Driven by Temporal, so that its file has something to be searched for.
+  const definition = { ...tinyDefinition, driver: 'temporal' };
+  const wish = { name: 'W', slug: `canary-${mark}`, definition };
   const workflow = await fleet.ok('POST', '/v1/workflows', { key: created.key, body: wish });
   await fleet.ok('POST', `/v1/workflows/${workflow.id}:activate`, { key, body: {} });
   const instance = await fleet.ok('POST', `/v1/workflows/${workflow.id}:start`, { key: created.key, body: {} });

@@ -45,7 +45,9 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
     async startInstance({ workflowId, input = {}, tags }, call) {
       const startedBy = actorId(call);
       const id = running.newId();
-      const definition = await db.read(call, (tx) => definitionToStart(running, tx, workflowId)); // before a grant is made for nothing
+      // What can be refused is refused before a grant is made for nothing.
+      const definition = await db.read(call, (tx) => definitionToStart(running, tx, workflowId));
+      definition.checkInput(input);
       const { traceparent } = call;
       const start = startFor(running, call.principal.tenantId, definition);
       const accept = (grantId: string) =>

@@ -35,8 +35,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a command commits without its event',
     file: 'libs/events/src/append-event.ts',
-    original: '  const payload = toBinary(',
-    mutation: '  if (causationDepth >= 0) return;\n  const payload = toBinary(',
+    original: '  if (first === undefined) return;',
+    mutation: '  if (first !== null) return;',
     project: 'integration',
     testFile: 'libs/events/test/pipeline.test.ts',
     testName: 'an event arrives once, in order, with who, why and its trace; secrets stay behind',
@@ -45,8 +45,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a call does not claim its idempotency key',
     file: `${postgres}/src/transactions.ts`,
-    original: '  return results.at(-1)?.rowCount === 1;',
-    mutation: '  return results.length > 0;',
+    original: '(await session.run(claimStatement(scope, idempotency))).rowCount !== 1',
+    mutation: '(await session.run(claimStatement(scope, idempotency))).rowCount === -1',
     project: 'integration',
     testFile: `${postgres}/test/transactions.test.ts`,
     testName: 'twenty concurrent calls with one key have one effect and one reply',

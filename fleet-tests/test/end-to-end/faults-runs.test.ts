@@ -81,6 +81,7 @@ test('the workflow service killed between each effect and its journal entry: the
   await freeze('notification');
   await kill('workflow');
   await thaw('validation');
+  await releases.signOff(run);
   await eventually(async () => (await recordOf(run))[0]?.state === 'published', patience);
   await kill('workflow');
   await releases.journaled(run, 'step_started', 'notify_email');
@@ -118,6 +119,7 @@ test('killed in the middle of its undos, a run still takes everything back, in r
   await releases.mood({ on: 'publish', action: 'refuse', status: 409 });
   await releases.mood({ on: 'undo', action: 'hold', ms: 60_000 });
   const run = await releases.start();
+  await releases.signOff(run);
   await eventually(async () => (await releases.tracker()).entries.length > before.entries.length + 1, patience);
   await kill('workflow');
   expect(await releases.ended(run)).toMatchObject({

@@ -24,6 +24,8 @@ export interface ReleaseWatch {
   /** The run, once it has ended and its undos are done. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever the route answers.
   ended(runId: string): Promise<any>;
+  /** Waits until the run asks for its approval, and gives it. */
+  signOff(runId: string): Promise<void>;
   /** Waits until the journal of a run has this entry. */
   journaled(runId: string, kind: string, stepId: string): Promise<void>;
   tracker(): Promise<TrackerState>;
@@ -87,7 +89,25 @@ export async function openReleaseWatch(fleet: Fleet, account: Account): Promise<
     expect(answer.ok, `${method} ${path} at the tracker: ${answer.status}`).toBe(true);
     return answer;
   };
+  const isJournaled = async (runId: string, kind: string, stepId: string) => {
+    const statement = 'select seq from workflow_journal where instance_id = $1 and kind = $2 and step_id = $3';
+    return (await fleet.sql('workflow', statement, [runId, kind, stepId])).length > 0;
+  };
+  const approve = async (runId: string) => {
+    const path = `/v1/approvals?instanceId=${runId}&status=APPROVAL_STATUS_PENDING`;
+    for (const { id } of (await fleet.ok('GET', path, { key })).approvals) {
+      await fleet.call('POST', `/v1/approvals/${id}:decide`, { key, body: { verdict: 'VERDICT_APPROVE' } });
+    }
+  };
   return {
+    signOff: (runId) =>
+      eventually(
+        async () => {
+          await approve(runId);
+          return await isJournaled(runId, 'step_completed', 'sign_off');
+        },
+        { timeoutMs: 120_000, intervalMs: 100 },
+      ),
     async start() {
       const input = {
         ...note,
@@ -102,23 +122,14 @@ export async function openReleaseWatch(fleet: Fleet, account: Account): Promise<
       eventually(
         async () => {
           const run = await fleet.ok('GET', `/v1/instances/${runId}`, { key });
+          if (run.currentSteps.includes('sign_off')) await approve(runId);
           expect(run.completeTime, JSON.stringify(run)).toBeTruthy();
           return run;
         },
         { timeoutMs: 180_000, intervalMs: 500 },
       ),
     async journaled(runId, kind, stepId) {
-      await eventually(
-        async () => {
-          const rows = await fleet.sql(
-            'workflow',
-            'select seq from workflow_journal where instance_id = $1 and kind = $2 and step_id = $3',
-            [runId, kind, stepId],
-          );
-          expect(rows.length, `${kind} ${stepId}`).toBeGreaterThan(0);
-        },
-        { timeoutMs: 120_000, intervalMs: 50 },
-      );
+      await eventually(() => isJournaled(runId, kind, stepId), { timeoutMs: 120_000, intervalMs: 50 });
     },
     tracker: async () => (await (await askTracker('GET', '/state')).json()) as TrackerState,
     mood: async (mood) => void (await askTracker('POST', '/moods', mood)),

@@ -100,14 +100,15 @@ export async function openReleaseWatch(fleet: Fleet, account: Account): Promise<
     }
   };
   return {
-    signOff: (runId) =>
-      eventually(
+    async signOff(runId) {
+      await eventually(
         async () => {
           await approve(runId);
-          return await isJournaled(runId, 'step_completed', 'sign_off');
+          return isJournaled(runId, 'step_completed', 'sign_off');
         },
         { timeoutMs: 120_000, intervalMs: 100 },
-      ),
+      );
+    },
     async start() {
       const input = {
         ...note,

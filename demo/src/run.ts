@@ -70,7 +70,8 @@ export async function performRun(
     await client.follow(`/v1/instances/${id}:watch?after=${cursor}`, onUpdate, isLast);
   }
   await Promise.all([killing, locking, signing]);
-  await untilAudited(client, id);
+  // A run that was retried has ended twice.
+  await untilAudited(client, id, broke ? 2 : 1);
   return reportRun(client, id, title);
 }
 
@@ -116,14 +117,14 @@ async function killAfterOpen({ config, tracker, say }: RunSurroundings, name: st
 }
 
 /** The run's own last event and those of its notifications are in the audit log a moment after the run has ended. */
-async function untilAudited(client: RestClient, id: string): Promise<void> {
+async function untilAudited(client: RestClient, id: string, ends: number): Promise<void> {
   const giveUpAt = Date.now() + 60_000;
   for (;;) {
     const instance = await client.get(`/v1/instances/${id}`);
     const events = await client.list(`/v1/audit-events?traceId=${instance['traceId']}`, 'auditEvents');
     const actions = events.map((event) => String(event['action']).split('.').at(-1));
     const count = (action: string) => actions.filter((one) => one === action).length;
-    const ended = count('InstanceCompleted') + count('InstanceFailed') + count('InstanceCancelled') > 0;
+    const ended = count('InstanceCompleted') + count('InstanceFailed') + count('InstanceCancelled') >= ends;
     const accepted = count('NotificationAccepted');
     if (ended && accepted > 0 && count('NotificationFinished') >= accepted) return;
     if (Date.now() > giveUpAt) return;

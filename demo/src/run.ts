@@ -126,7 +126,9 @@ async function untilAudited(client: RestClient, id: string, ends: number): Promi
     const count = (action: string) => actions.filter((one) => one === action).length;
     const ended = count('InstanceCompleted') + count('InstanceFailed') + count('InstanceCancelled') >= ends;
     const accepted = count('NotificationAccepted');
-    if (ended && accepted > 0 && count('NotificationFinished') >= accepted) return;
+    // Two steps tell of a release, a subscription of each failure.
+    const expected = 2 * count('InstanceCompleted') + count('InstanceFailed');
+    if (ended && accepted >= expected && count('NotificationFinished') >= accepted) return;
     if (Date.now() > giveUpAt) return;
     await delay(300);
   }

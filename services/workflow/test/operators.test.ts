@@ -54,8 +54,9 @@ test('a stuck undo is handed on, tried again at once when an operator says so, a
     async () => (await fleet.compensations.getCompensation({ id })).attention === CompensationAttention.STUCK,
     { timeoutMs: 30_000 },
   );
-  fleet.neighbours.script.revoke = wellScript().revoke;
+  // Mended only now: a slow try on its own must not come before the operator's.
   await fleet.compensations.retryCompensation({ id, reason: 'it is mended' });
+  fleet.neighbours.script.revoke = wellScript().revoke;
   await settled(instanceId);
   expect(await fleet.compensations.getCompensation({ id })).toMatchObject({
     status: CompensationStatus.COMPLETED,

@@ -6,7 +6,6 @@ const words = {
   doubled: 'doubled',
   unfinishedUndos: 'unfinished undos',
   inversions: 'order inversions',
-  budgetOvershoot: 'budget overshoot',
 } as const;
 const mostShown = 20;
 

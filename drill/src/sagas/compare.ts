@@ -2,7 +2,7 @@ import type { AskedRun } from './runs.ts';
 import type { JournalRow, Stores, TargetEntry } from './stores.ts';
 
 /** What may not be after any fault. */
-export const invariants = ['lost', 'doubled', 'unfinishedUndos', 'inversions', 'budgetOvershoot'] as const;
+export const invariants = ['lost', 'doubled', 'unfinishedUndos', 'inversions'] as const;
 export type Invariant = (typeof invariants)[number];
 
 /** A place where two stores contradict each other. */

@@ -11,6 +11,5 @@ test('a short drill of sagas leaves stores that agree: nothing lost, doubled, le
     doubled: 0,
     unfinishedUndos: 0,
     inversions: 0,
-    budgetOvershoot: 0,
   });
 });

@@ -16,6 +16,7 @@ export function containerSurroundings(): Surroundings {
     smtpUrl: `smtp://maildev:${port(portOffsets.maildev.smtp)}`,
     localModelUrl: `http://local-model:${port(portOffsets['local-model'].http)}`,
     trackerUrl: `http://tracker:${port(portOffsets.tracker.http)}`,
+    otlpEndpoint: '${OTEL_EXPORTER_OTLP_ENDPOINT:-}',
     modelPath: '/opt/model/model.gguf',
     modelThreads: 2,
     superuserUrl: `postgres://postgres:${password('postgres')}@postgres:5432/postgres`,

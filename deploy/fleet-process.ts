@@ -39,6 +39,8 @@ export interface Surroundings {
   readonly smtpUrl: string;
   readonly localModelUrl: string;
   readonly trackerUrl: string;
+  /** Where traces go; empty where nobody collects them. */
+  readonly otlpEndpoint: string;
   readonly modelPath: string;
   readonly modelThreads: number;
   readonly superuserUrl: string;

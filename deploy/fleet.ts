@@ -197,6 +197,7 @@ function sharedEnvironment(around: Surroundings): Record<string, string> {
   return {
     FLOTILLA_HOST: around.bindHost,
     FLOTILLA_LOG_LEVEL: 'info',
+    OTEL_EXPORTER_OTLP_ENDPOINT: around.otlpEndpoint,
     FLOTILLA_KAFKA_BROKERS: around.kafkaBrokers,
     FLOTILLA_REDIS_URL: around.redisUrl,
     FLOTILLA_TEMPORAL_ADDRESS: around.temporalAddress,

@@ -20,6 +20,8 @@ export function nativeSurroundings(
     smtpUrl: `smtp://${at(portOffsets.maildev.smtp)}`,
     localModelUrl: `http://${at(portOffsets['local-model'].http)}`,
     trackerUrl: `http://${at(portOffsets.tracker.http)}`,
+    // The command line puts the operator's in its place.
+    otlpEndpoint: '',
     modelPath: fleet.modelPath,
     // One core is left to the rest of the fleet: threads that wait for each other on busy cores are slower than one.
     modelThreads: Math.max(1, Math.min(4, availableParallelism() - 1)),

@@ -8,7 +8,7 @@ export interface CliConfig {
   readonly portBase: number;
   /** Variables that every process of the fleet is started with. */
   readonly inherited: Readonly<Record<string, string>>;
-  /** Variables that win over those of the fleet's description: `FLOTILLA_LOG_LEVEL`, `LLM_AGENT_…` and so on. */
+  /** Variables that win over those of the fleet's description: `FLOTILLA_LOG_LEVEL`, `OTEL_EXPORTER_OTLP_ENDPOINT`, `LLM_AGENT_…` and so on. */
   readonly overrides: Readonly<Record<string, string>>;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -16,7 +16,7 @@ export interface CliConfig {
 const inheritedNames =
   /^(PATH|HOME|LANG|LC_ALL|TZ|XDG_CACHE_HOME|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)$/;
 const overrideNames =
-  /^(FLOTILLA_LOG_LEVEL|(GATEWAY|IDENTITY|LLM_AGENT|WORKFLOW|VALIDATION|NOTIFICATION|AUDIT|LOCAL_MODEL|TRACKER)_[A-Z_]+)$/;
+  /^(FLOTILLA_LOG_LEVEL|OTEL_EXPORTER_OTLP_ENDPOINT|(GATEWAY|IDENTITY|LLM_AGENT|WORKFLOW|VALIDATION|NOTIFICATION|AUDIT|LOCAL_MODEL|TRACKER)_[A-Z_]+)$/;
 
 /** @throws Error when a variable has no sense */
 export function readConfig(env: NodeJS.ProcessEnv): CliConfig {

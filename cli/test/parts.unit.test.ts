@@ -40,6 +40,15 @@ test('a log never takes more than twice its limit, and its end is never lost', (
   expect(`${before}${now}`.endsWith('line 148\nline 149\n')).toBe(true);
 });
 
+test('passes an operator’s settings on to the fleet, and nothing else', () => {
+  const settings = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+    WORKFLOW_LANE_MS: '1',
+    FLOTILLA_LOG_LEVEL: 'warn',
+  };
+  expect(readConfig({ ...settings, EDITOR: 'ed' }).overrides).toEqual(settings);
+});
+
 test('a crashing process is tried again at ever longer intervals, up to ten seconds', () => {
   expect([1, 2, 3, 4, 7, 50].map(backOffMs)).toEqual([200, 400, 800, 1600, 10_000, 10_000]);
 });

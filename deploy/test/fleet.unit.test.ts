@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { renderCompose } from '../compose.ts';
 import { describeFleet } from '../fleet.ts';
+import { newClusterId } from '../native/servers/kafka.ts';
 import { nativeSurroundings } from '../native-surroundings.ts';
 import { openSecrets } from '../secrets.ts';
 
@@ -42,6 +43,19 @@ describe.each([1, 2, 3])('a fleet with %i of each service', (replicas) => {
     expect(ports).toHaveLength(replicas);
     for (const port of ports) expect(address).toContain(`127.0.0.1:${port}`);
   });
+});
+
+test('every service but the local model can be told where traces go', () => {
+  for (const { name, program, env } of fleetOf(1)) {
+    const traces = program.kind === 'service' && name !== 'local-model';
+    expect('OTEL_EXPORTER_OTLP_ENDPOINT' in env, name).toBe(traces);
+  }
+});
+
+test('the id of a Kafka cluster never looks like an option', () => {
+  const drawn = [Buffer.alloc(16, 0xf8), Buffer.alloc(16, 0xfb), Buffer.alloc(16, 1)];
+  const id = newClusterId(() => drawn.shift() ?? Buffer.alloc(16));
+  expect(id).toBe(Buffer.alloc(16, 1).toString('base64url'));
 });
 
 test('only a migration gets the role that may change tables', () => {

@@ -33,7 +33,7 @@ export const kafka: ServerDefinition = {
     await rm(join(stateDir, 'data.new'), { recursive: true, force: true });
     await mkdir(join(stateDir, 'data.new'));
     await writeFile(join(stateDir, 'format.properties'), properties(place, '/state/data.new'));
-    const clusterId = randomBytes(16).toString('base64url');
+    const clusterId = newClusterId();
     await run([...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', '/state/format.properties']);
     await rm(join(stateDir, 'format.properties'));
     await rename(join(stateDir, 'data.new'), join(stateDir, 'data'));
@@ -53,6 +53,14 @@ export const kafka: ServerDefinition = {
     return reply.length >= 8 && reply.readInt32BE(4) === correlation;
   },
 };
+
+/** 16 random bytes in base64url. Never with a dash first: the storage tool would take it for an option. */
+export function newClusterId(random: (size: number) => Buffer = randomBytes): string {
+  for (;;) {
+    const id = random(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
+}
 
 /** Where one Kafka node listens, and as what it is known to clients. */
 export interface KafkaPlace {

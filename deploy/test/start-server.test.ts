@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,12 +23,21 @@ async function query(url: string, sql: string): Promise<unknown[]> {
   return rows;
 }
 
+/** A process that has ended stays in the table until its parent collects it; as the first process of a container, Node never does. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 describe.each(['postgres', 'kafka', 'valkey', 'temporal'] satisfies ServerKind[])('%s', (kind) => {
   test('answers on its port, comes back there after SIGKILL, and leaves nothing when stopped', async () => {
     const server = await startServer(kind, { stateDir: join(folder, `${kind}-life`) });
     const killed = server.pid;
     await server.kill('SIGKILL');
-    expect(existsSync(`/proc/${killed}`)).toBe(false);
+    expect(isRunning(killed)).toBe(false);
     expect(await isFree(server.port)).toBe(true);
 
     await server.restart();
@@ -36,7 +45,7 @@ describe.each(['postgres', 'kafka', 'valkey', 'temporal'] satisfies ServerKind[]
     expect(server.pid).not.toBe(killed);
 
     await server.stop();
-    expect(existsSync(`/proc/${server.pid}`)).toBe(false);
+    expect(isRunning(server.pid)).toBe(false);
     expect(await isFree(server.port)).toBe(true);
   });
 });
@@ -72,9 +81,9 @@ test('a server dies with the process that started it, even when that is killed',
   });
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
-  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  expect(isRunning(pid)).toBe(true);
   parent.kill('SIGKILL');
-  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid), { timeout: 30_000 }).toBe(false);
 });
 
 test('a server that cannot start says why', async () => {

@@ -21,6 +21,7 @@ export const agentExecution: Benchmark = {
   async run(surroundings) {
     const fleet = await surroundings.fleet();
     const agentId = await haveAgent(fleet);
+    await haveBudget(fleet);
     const bare = await startBareProgram(surroundings.config, fleet);
     try {
       const found: [number, Record<string, Measured[]>][] = [];
@@ -46,7 +47,7 @@ interface Comparison {
 async function compare({ scale }: Surroundings, { fleet, agentId, bare, concurrency }: Comparison) {
   const pids = { ...(await fleet.pids()), ...bare.pids, 'far side': fleet.farSide.pid, 'load generator': process.pid };
   const product = openCallers(fleet.url, concurrency, { authorization: `Bearer ${fleet.apiKey}` });
-  const baseline = openCallers(bare.url, concurrency, { authorization: `Bearer ${bare.token}` });
+  const baseline = openCallers(bare.url, concurrency, { authorization: `Bearer ${bare.apiKey}` });
   const body = JSON.stringify({ prompt });
   const ask = {
     flotilla: async (caller: number) => checked(await product.post(caller, `/v1/agents/${agentId}:execute`, body)),
@@ -79,6 +80,17 @@ async function haveAgent(fleet: BenchFleet): Promise<string> {
   const content = { provider: 'openai-compatible', model: 'scripted', systemPrompt: 'You answer in one sentence.' };
   const agent = await request(fleet, 'POST', '/v1/agents', { name: 'Bench', slug: 'bench', ...content });
   return String(agent['id']);
+}
+
+/** Far above what is used, for the whole tenant: each call reserves and settles. */
+async function haveBudget(fleet: BenchFleet): Promise<void> {
+  const known = (await request(fleet, 'GET', '/v1/budgets')) as { budgets?: unknown[] };
+  if ((known.budgets ?? []).length > 0) return;
+  await request(fleet, 'POST', '/v1/budgets', {
+    level: 'BUDGET_LEVEL_TENANT',
+    period: 'BUDGET_PERIOD_TOTAL',
+    limitTokens: '1000000000000000',
+  });
 }
 
 async function profiles({ scale }: Surroundings, fleet: BenchFleet, agentId: string): Promise<Table[]> {
@@ -143,7 +155,7 @@ function report(found: readonly [number, Record<string, Measured[]>][], profiled
       ...profiled,
     ],
     notes: [
-      'Both write the same rows on the same Postgres server and ask the same scripted provider. Only Flotilla has authentication by token exchange, permissions, validation, row-level security, a relay to the broker and an audit log that consumes every event.',
+      'Both write the same rows on the same Postgres server, ask the same scripted provider, check a key, a token and a permission, and reserve and settle a budget. Only Flotilla has validation, row-level security, a relay to the broker, and consumers of every event: audit, which writes its lines by them, notification and workflow.',
       'Processor time counts until the audit service has everything; the load generator runs on the same cores.',
       ...(failure?.load.failure === undefined ? [] : [`first failure: ${failure.load.failure}`]),
     ],

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { migrate, provisionDatabase, type RoleKind, roleKinds, roleName } from '@flotilla/postgres';
 import pg from 'pg';
 
@@ -11,7 +13,12 @@ export interface BenchDatabase {
 }
 
 /** Makes the database `<service>_db` on a server; one that is left from an earlier run goes first. */
-export async function makeDatabase(serverUrl: string, service: string, migrations: string): Promise<BenchDatabase> {
+export async function makeDatabase(
+  serverUrl: string,
+  service: string,
+  migrations: string,
+  { extensions = [] }: { readonly extensions?: readonly string[] } = {},
+): Promise<BenchDatabase> {
   const database = `${service.replaceAll('-', '_')}_db`;
   const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, randomBytes(12).toString('hex')])) as Record<
     RoleKind,
@@ -27,7 +34,7 @@ export async function makeDatabase(serverUrl: string, service: string, migration
     return parsed.href;
   };
   await query(serverUrl, `drop database if exists ${database} with (force)`);
-  await provisionDatabase(serverUrl, { database, service, passwords });
+  await provisionDatabase(serverUrl, { database, service, passwords, extensions });
   await migrate({ url: url('migrator'), folder: migrations, capture: [] });
   return {
     superuserUrl: url(),
@@ -49,4 +56,14 @@ async function query<Row extends pg.QueryResultRow>(
   } finally {
     await client.end();
   }
+}
+
+const auditMigration = '20261123090000-create-audit-events.sql';
+
+/** The bare program's database: the tables of llm-agent, and the audit log beside them. */
+export async function makeBareDatabase(serverUrl: string, name: string, workspace: string): Promise<BenchDatabase> {
+  const migrationsOf = (service: string) => join(workspace, 'services', service, 'src/db/migrations');
+  const database = await makeDatabase(serverUrl, name, migrationsOf('llm-agent'), { extensions: ['timescaledb'] });
+  await database.query(readFileSync(join(migrationsOf('audit'), auditMigration), 'utf8'));
+  return database;
 }

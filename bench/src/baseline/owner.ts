@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { ExecuteAgentRequestSchema, ExecutionSchema, ExecutionStatus } from '@flotilla/contracts/agent';
@@ -5,32 +6,33 @@ import * as grpc from '@grpc/grpc-js';
 import pg from 'pg';
 import { answerCalls } from '../child.ts';
 import { askModel } from './ask-model.ts';
+import { createTokenCheck } from './principal.ts';
 import { type Finished, findAgent, finishExecution, startExecution } from './statements.ts';
 
 /** The bare program's owner of agents: gRPC in, SQL and the provider out. */
 export interface OwnerCalls {
-  start(options: {
-    readonly databaseUrl: string;
-    readonly modelUrl: string;
-    readonly maxConnections: number;
-  }): Promise<{ readonly address: string }>;
+  start(options: OwnerOptions): Promise<{ readonly address: string }>;
 }
 
-async function start({
-  databaseUrl,
-  modelUrl,
-  maxConnections,
-}: {
-  databaseUrl: string;
-  modelUrl: string;
-  maxConnections: number;
-}): Promise<{ address: string }> {
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: maxConnections });
+interface OwnerOptions {
+  readonly databaseUrl: string;
+  readonly modelUrl: string;
+  readonly maxConnections: number;
+  /** Of whoever signs tokens. */
+  readonly publicKey: string;
+}
 
-  async function execute(request: Uint8Array): Promise<Uint8Array> {
+async function start(options: OwnerOptions): Promise<{ address: string }> {
+  const { databaseUrl, modelUrl, maxConnections } = options;
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: maxConnections });
+  const check = createTokenCheck(createPublicKey(options.publicKey));
+
+  async function execute(request: Uint8Array, metadata: grpc.Metadata): Promise<Uint8Array> {
+    const principal = check(String(metadata.get('authorization')[0]).slice('Bearer '.length));
+    if (!principal?.permissions.includes('agents:execute')) throw new Error('permission denied');
     const { agentId, prompt } = fromBinary(ExecuteAgentRequestSchema, request);
-    const agent = await findAgent(pool, agentId);
-    const started = await startExecution(pool, agent, prompt);
+    const agent = await findAgent(pool, agentId, principal.tenantId);
+    const started = await startExecution(pool, agent, { prompt, userId: principal.userId });
     const answer = await askModel(modelUrl, agent, prompt);
     return toReply(await finishExecution(pool, started, answer));
   }
@@ -51,7 +53,7 @@ async function start({
     },
     {
       executeAgent: (call: grpc.ServerUnaryCall<Buffer, Buffer>, reply: grpc.sendUnaryData<Buffer>) => {
-        execute(call.request).then(
+        execute(call.request, call.metadata).then(
           (bytes) => reply(null, Buffer.from(bytes)),
           (problem: unknown) => reply({ code: grpc.status.INTERNAL, details: String(problem) }),
         );

@@ -107,9 +107,12 @@ export interface MethodRules {
   readonly effect: boolean;
 }
 
+/** By method: options are read from the descriptor's bytes each time, and every call asks for them. */
+const known = new WeakMap<DescMethod, MethodRules>();
+
 /** Reads a method's options. */
 export function methodRules(method: DescMethod): MethodRules {
-  return {
+  const rules = known.get(method) ?? {
     permission: getOption(method, permission) || undefined,
     public: getOption(method, public$),
     internal: getOption(method, internal),
@@ -117,6 +120,8 @@ export function methodRules(method: DescMethod): MethodRules {
     idempotent: getOption(method, idempotent),
     effect: getOption(method, effect),
   };
+  known.set(method, rules);
+  return rules;
 }
 
 /** Every permission that some method asks for, sorted: `agents:execute`, `agents:read` … */

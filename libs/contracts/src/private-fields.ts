@@ -2,11 +2,15 @@ import { clone, type DescField, type DescMessage, getOption, type MessageShape }
 import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { personal, secret } from './gen/flotilla/options/v1/options_pb.ts';
 
-/** A copy without the fields that the contract calls secret or personal, at any depth: what may go onto a topic or into a log. */
+/**
+ * The message without the fields that the contract calls secret or personal, at any depth: what may go onto a topic or
+ * into a log. A copy, where the schema has such fields.
+ */
 export function withoutPrivateFields<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,
 ): MessageShape<Desc> {
+  if (!holdsPrivate(schema)) return message;
   const copy = clone(schema, message);
   strip(reflect(schema, copy));
   return copy;
@@ -21,6 +25,21 @@ function isPrivate(field: DescField): boolean {
   const found = getOption(field, secret) || getOption(field, personal);
   privateFields.set(field, found);
   return found;
+}
+
+const privateSchemas = new WeakMap<DescMessage, boolean>();
+
+function holdsPrivate(schema: DescMessage): boolean {
+  const found = privateSchemas.get(schema) ?? findPrivate(schema, new Set());
+  privateSchemas.set(schema, found);
+  return found;
+}
+
+/** `seen`: messages may contain themselves. */
+function findPrivate(schema: DescMessage, seen: Set<DescMessage>): boolean {
+  if (seen.has(schema)) return false;
+  seen.add(schema);
+  return schema.fields.some((field) => isPrivate(field) || (field.message && findPrivate(field.message, seen)));
 }
 
 function strip(message: ReflectMessage): void {

@@ -1,4 +1,4 @@
-export { appendEvent, appendEvents, type NewEvent } from './append-event.ts';
+export { type AggregateWrite, appendEvent, appendEvents, appendEventsWith, type NewEvent } from './append-event.ts';
 export { type Consumer, type ConsumerOptions, createConsumer } from './consumer.ts';
 export type { ParkedAggregate } from './consumer-store.ts';
 export { type DomainEvent, type EventActor, type EventHead, type EventOf, maxCausationDepth } from './domain-event.ts';

@@ -60,13 +60,15 @@ export async function runCall(
     watches: method.methodKind !== 'unary' && !rules.effect && rules.audit === undefined,
     abort: (reason) => controller.abort(reason),
   };
-  surface.once('cancelled', () =>
+  surface.once('cancelled', () => {
+    // Said of every call, also of those that were answered.
+    if (!runner.running.has(running)) return;
     running.abort(
       deadline.getTime() <= Date.now()
         ? deadlineExceeded()
         : new AppError('cancelled', 'CANCELLED', 'The call was cancelled.'),
-    ),
-  );
+    );
+  });
   const leftMs = Math.min(Math.max(deadline.getTime() - Date.now(), 0), longestTimerMs);
   const timer = setTimeout(() => running.abort(deadlineExceeded()), leftMs);
   let principal: Principal | undefined;

@@ -101,15 +101,26 @@ function createPreparation({ token, deadlineMs = 10_000 }: GrpcClientOptions) {
   return async (method: DescMethod, call: CallOptions): Promise<Prepared> => {
     call.signal?.throwIfAborted();
     const wishedMs = call.deadlineMs ?? (method.methodKind === 'unary' ? deadlineMs : Number.POSITIVE_INFINITY);
-    const metadata = new Metadata();
-    if (!methodRules(method).public) {
-      const bearer = call.token ?? (await token?.());
-      if (bearer !== undefined && bearer !== '') metadata.set('authorization', `Bearer ${bearer}`);
-    }
+    const bearer = methodRules(method).public ? undefined : (call.token ?? (await token?.()));
+    const metadata = bearer === undefined || bearer === '' ? new Metadata() : withBearer(bearer).clone();
     metadata.set('traceparent', call.traceparent ?? currentTraceparent() ?? newTraceparent());
     if (call.idempotencyKey !== undefined) metadata.set('idempotency-key', call.idempotencyKey);
     return { metadata, deadline: Date.now() + remainingMs(wishedMs) };
   };
+}
+
+const maxBearers = 1_000;
+const bearers = new Map<string, Metadata>();
+
+/** Not to be changed. Kept, because every value that is set is held against the characters that may be sent. */
+function withBearer(token: string): Metadata {
+  const known = bearers.get(token);
+  if (known !== undefined) return known;
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  bearers.set(token, metadata);
+  if (bearers.size > maxBearers) bearers.delete(bearers.keys().next().value ?? '');
+  return metadata;
 }
 
 function unary(

@@ -13,14 +13,26 @@ import { parseTraceParent } from '@opentelemetry/core';
 
 /** The W3C `traceparent` of the running call; none outside of one. */
 export function currentTraceparent(): string | undefined {
-  const span = trace.getSpanContext(context.active());
+  const span = trace.getSpanContext(contexts.active());
   if (span === undefined || !isSpanContextValid(span)) return undefined;
   return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, '0')}`;
 }
 
 /** A `traceparent` that begins a new trace. */
 export function newTraceparent(): string {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+  const id = randomHex();
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-01`;
+}
+
+const idBytes = 24;
+let pool = Buffer.alloc(0);
+
+/** The system's randomness costs the same for one id as for many. */
+function randomHex(): string {
+  if (pool.length === 0) pool = randomBytes(idBytes * 128);
+  const id = pool.toString('hex', 0, idBytes);
+  pool = pool.subarray(idBytes);
+  return id;
 }
 
 /** The 32 hex digits of the trace. */
@@ -34,8 +46,8 @@ export function traceIdOf(traceparent: string): string {
  */
 export function withTraceparent<T>(traceparent: string | undefined, spanName: string, work: () => T): T {
   propagateAcrossAwaits();
-  const span = trace.getTracer('flotilla').startSpan(spanName, { kind: SpanKind.SERVER }, remoteContext(traceparent));
-  return context.with(trace.setSpan(context.active(), span), () => {
+  const span = tracer.startSpan(spanName, { kind: SpanKind.SERVER }, remoteContext(traceparent));
+  return contexts.with(trace.setSpan(contexts.active(), span), () => {
     let pending = false;
     try {
       const result = work();
@@ -57,16 +69,19 @@ export function withTraceparent<T>(traceparent: string | undefined, spanName: st
 
 /** For work on many traces at once: leaves a span of a moment in the trace, where spans are recorded. */
 export function markTrace(traceparent: string | undefined, spanName: string): void {
-  trace.getTracer('flotilla').startSpan(spanName, { kind: SpanKind.CONSUMER }, remoteContext(traceparent)).end();
+  tracer.startSpan(spanName, { kind: SpanKind.CONSUMER }, remoteContext(traceparent)).end();
 }
 
+const contexts = new AsyncLocalStorageContextManager().enable();
+/** Hands on to whichever provider is registered by the time. */
+const tracer = trace.getTracer('flotilla');
 let propagating = false;
 
 /** OpenTelemetry's context is global by nature; the first user of it makes it survive `await`. */
 export function propagateAcrossAwaits(): void {
   if (propagating) return;
   propagating = true;
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  context.setGlobalContextManager(contexts);
 }
 
 function remoteContext(traceparent: string | undefined): Context {

@@ -1,5 +1,6 @@
 export {
   type ColumnType,
+  CompiledQuery,
   type Insertable,
   type Selectable,
   sql,

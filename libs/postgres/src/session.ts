@@ -19,6 +19,8 @@ export interface Session {
   send(statement: Statement, toError?: (error: unknown) => unknown): void;
   /** The same where the answer is of use later, or not: nobody has to look at it. */
   ask(statement: Statement, toError?: (error: unknown) => unknown): Promise<QueryResult>;
+  /** Whether a statement was given that writes by itself. A function may have written without one. */
+  writes(): boolean;
   /** The first failure of what was sent, as far as it is known: certainly when a later answer is. */
   failure(): unknown;
   /** A broken one is thrown away. */
@@ -34,6 +36,7 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
   const client = await connectBefore(pool, remainingMs);
   const stream = streamOf(client);
   let gathering = false;
+  let writes = false;
   let failed: { readonly error: unknown } | undefined;
 
   /** What is written until this turn of the event loop ends goes out in one piece. */
@@ -49,6 +52,7 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
 
   function run({ text, values }: Statement): Promise<QueryResult> {
     gather();
+    writes ||= isWrite(text);
     const query: QueryConfig & { query_timeout?: number } = {
       text,
       ...(values && { values: [...values], name: statementName(text) }),
@@ -70,9 +74,16 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
     run,
     send: (statement, toError) => void ask(statement, toError),
     ask,
+    writes: () => writes,
     failure: () => failed?.error,
     release: (broken) => client.release(broken),
   };
+}
+
+function isWrite(text: string): boolean {
+  return (
+    /^\s*(insert|update|delete|merge)\b/i.test(text) || (/^\s*with\b/i.test(text) && /\binsert into\b/i.test(text))
+  );
 }
 
 /** @types/pg does not know the connection behind a client. */

@@ -100,15 +100,16 @@ export function createTransactions<S>(options: TransactionsOptions) {
   };
 }
 
-/** Commits, and tells whether the transaction wrote anything. */
+/** Commits, and tells whether the transaction wrote anything; it may have where it was meant to. */
 async function end(session: Session, readOnly: boolean): Promise<boolean> {
-  const wrote = readOnly ? undefined : session.run(askWrote);
+  const wrote = readOnly || session.writes() ? undefined : session.run(askWrote);
   const [asked, committed] = await Promise.allSettled([wrote, session.run(commit)]);
   const failure = session.failure();
   if (failure !== undefined) throw failure;
   if (committed.status === 'rejected') throw committed.reason;
   // The server answers ROLLBACK to a commit after a failed statement whose error the body swallowed.
   if (committed.value.command !== 'COMMIT') throw notCommitted();
+  if (wrote === undefined) return !readOnly;
   return asked.status === 'fulfilled' && (asked.value?.rows[0] as { wrote: boolean } | undefined)?.wrote === true;
 }
 

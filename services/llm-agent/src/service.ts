@@ -20,6 +20,7 @@ import { createEncryptionKeyring, secretsOf } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
+import { createKnownAgents } from './db/known-agents.ts';
 import type { Schema } from './db/schema.ts';
 import { createAnnouncer } from './execution/announcer.ts';
 import { createConversing } from './execution/conversing.ts';
@@ -76,7 +77,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     keyring,
     log,
     config: config.providers,
-    fetch: outbound.fetch,
+    outbound,
     maxAnswerBytes: limits.maxAnswerBytes,
     circuits: createCircuitBreakers({ ...circuit, now }),
     cache: redis && createResponseCache(redis),
@@ -100,6 +101,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     gather: { ms: limits.gatherMs, characters: 256 },
     lookEveryMs: limits.lookEveryMs,
     start: {
+      agents: createKnownAgents(),
       lease,
       now,
       newId,

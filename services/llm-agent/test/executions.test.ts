@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
-import { ExecutionFinishedSchema, ExecutionStatus } from '@flotilla/contracts/agent';
+import { AgentStatus, ExecutionFinishedSchema, ExecutionStatus } from '@flotilla/contracts/agent';
 import { createLogger } from '@flotilla/observability';
 import { eventually, type ModelReply, modelReplies, tenant } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -54,6 +54,26 @@ test('an answer comes with its tokens, its cost and its place in the ledger', as
     { role: 'system', content: 'You answer.' },
     { role: 'user', content: 'Hello?' },
   ]);
+});
+
+test('what another replica did to an agent holds for the next execution: changed, switched off and on, removed', async () => {
+  const agentId = await fleet.createAgent({ systemPrompt: 'First.' });
+  const other = await fleet.replica();
+  const told = async () => {
+    await fleet.executions.executeAgent({ agentId, prompt: 'Hello?' });
+    return fleet.model.requests.at(-1)?.messages?.[0]?.content;
+  };
+  const update = (change: Parameters<typeof other.agents.updateAgent>[0]) =>
+    other.agents.updateAgent({ id: agentId, ...change });
+  expect(await told()).toBe('First.');
+  await update({ systemPrompt: 'Second.' });
+  expect(await told()).toBe('Second.');
+  await update({ status: AgentStatus.INACTIVE });
+  await expect(told()).rejects.toMatchObject({ reason: 'AGENT_INACTIVE' });
+  await update({ status: AgentStatus.ACTIVE });
+  expect(await told()).toBe('Second.');
+  await other.agents.deleteAgent({ id: agentId });
+  await expect(told()).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('a version of the past runs as it was', async () => {

@@ -1,11 +1,12 @@
 import { ExecutionStartedSchema } from '@flotilla/contracts/agent';
-import { appendEvent } from '@flotilla/events';
+import { AppError } from '@flotilla/errors';
 import type { TransactionScope, Tx } from '@flotilla/postgres';
-import { findAgent, findAgentVersion } from '../db/agent-repository.ts';
+import { findAgentVersion } from '../db/agent-repository.ts';
 import { type OpenedAttempt, openAttempt } from '../db/attempt-repository.ts';
-import { insertExecution, type Lease } from '../db/execution-repository.ts';
+import type { Lease } from '../db/execution-repository.ts';
+import { insertExecution } from '../db/execution-writes.ts';
+import type { KnownAgents } from '../db/known-agents.ts';
 import type { Schema } from '../db/schema.ts';
-import { insertNews } from '../db/update-repository.ts';
 import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.ts';
 import type { Execution } from '../domain/execution.ts';
 import type { Said } from '../domain/message.ts';
@@ -20,6 +21,7 @@ import type { ToolPort } from '../tools/tool-port.ts';
 
 /** What starting executions needs from outside. Times in milliseconds. */
 export interface ExecutionStart {
+  readonly agents: KnownAgents;
   readonly lease: Lease;
   readonly defaultTimeoutMs: number;
   readonly defaultMaxAttempts: number;
@@ -64,28 +66,27 @@ export interface StartWish {
 }
 
 /** Writes the execution, its first line of the ledger and its first news, in one transaction: then the provider may be asked. */
-export async function startExecution(
-  { lease, defaultTimeoutMs, defaultMaxAttempts, defaultMaxIterations, defaultMaxTokens, now, newId }: ExecutionStart,
-  tx: Tx<Schema>,
-  wish: StartWish,
-): Promise<Task> {
-  const agent = await findAgent(tx, wish.agentId);
-  if (agent === undefined) throw agentNotFound();
+export async function startExecution(start: ExecutionStart, tx: Tx<Schema>, wish: StartWish): Promise<Task> {
+  const { agents, lease, defaultMaxTokens, now, newId } = start;
+  const found = await agents.find(tx, wish.agentId);
+  if (found === undefined) throw agentNotFound();
+  const { agent } = found;
   checkRunnable(agent);
   const id = newId();
   const split = wish.agentVersion === 0 ? agent.split : undefined;
   const version = split ? versionOf(split, wish.splitKey || id) : wish.agentVersion || agent.version;
   const known = version === agent.version ? agent : await findAgentVersion(tx, agent.id, version);
   if (known === undefined) throw agentVersionNotFound();
-  const content = { ...known, ...wish.replay?.content };
+  const isAsKnown = known === agent && wish.replay?.content === undefined;
+  const content = isAsKnown ? agent : { ...known, ...wish.replay?.content };
 
   const at = now();
-  const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? defaultTimeoutMs));
+  const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? start.defaultTimeoutMs));
   const execution: Execution = {
     id,
     agentId: agent.id,
     agentVersion: version,
-    contentHash: contentHash(content),
+    contentHash: isAsKnown ? found.contentHash : contentHash(content),
     splitId: split?.id,
     status: 'running',
     conversationId: wish.conversationId,
@@ -108,12 +109,17 @@ export async function startExecution(
     completedAt: undefined,
   };
   const { context = [] } = wish;
-  insertExecution(tx, execution, { lease, deadlineAt, context });
-  insertNews(tx, execution.id, [{ cursor: 1, kind: 'started' }]);
-  await appendEvent(tx, {
-    schema: ExecutionStartedSchema,
-    message: { execution: toExecutionSummary(execution) },
-    id: execution.id,
+  insertExecution(tx, execution, {
+    lease,
+    deadlineAt,
+    context,
+    agentRevision: agent.revision,
+    event: { schema: ExecutionStartedSchema, message: { execution: toExecutionSummary(execution) }, id },
+    agentChanged() {
+      agents.forget(tx, agent.id);
+      // Then the transaction runs again, and reads the agent as it is now.
+      return new AppError('aborted', 'TRANSACTION_CONFLICT', 'The agent was changed at this moment. Try again.');
+    },
   });
   const { model, systemPrompt } = content;
   const provider = wish.replay?.recorded ? recordedProviderName : content.provider;
@@ -123,8 +129,8 @@ export async function startExecution(
     : reservationFor({ ...content, messages, tools: [] }, defaultMaxTokens);
   const first = { id: newId(), executionId: id, agentId: agent.id, attempt: 1, provider, model, startedAt: at };
   const opened = openAttempt(tx, { ...first, reservation });
-  const maxAttempts = agent.limits.maxAttempts ?? defaultMaxAttempts;
-  const maxIterations = agent.limits.maxIterations ?? defaultMaxIterations;
+  const maxAttempts = agent.limits.maxAttempts ?? start.defaultMaxAttempts;
+  const maxIterations = agent.limits.maxIterations ?? start.defaultMaxIterations;
   const { routing } = agent;
   return {
     scope: tx.scope,

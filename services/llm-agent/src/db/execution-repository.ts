@@ -43,35 +43,6 @@ export interface Lease {
 
 export type StoredExecution = Execution & { readonly lastCursor: number };
 
-export function insertExecution(
-  tx: Tx<Schema>,
-  execution: Execution,
-  { lease, deadlineAt, context }: { lease: Lease; deadlineAt: Date; context: readonly Said[] },
-): void {
-  const insert = tx.insertInto('executions').values({
-    id: execution.id,
-    tenant_id: tx.scope.tenantId,
-    agent_id: execution.agentId,
-    agent_version: execution.agentVersion,
-    content_hash: execution.contentHash,
-    split_id: execution.splitId ?? null,
-    conversation_id: execution.conversationId ?? null,
-    replay_of_id: execution.replay?.ofId ?? null,
-    replay: execution.replay === undefined ? null : JSON.stringify(withoutId(execution.replay)),
-    context: context.length === 0 ? null : JSON.stringify(context),
-    status: execution.status,
-    prompt: execution.prompt,
-    attempts: execution.attempts,
-    created_by: execution.createdBy,
-    created_at: execution.createdAt,
-    started_at: execution.startedAt ?? null,
-    deadline_at: deadlineAt,
-    lease_owner: lease.owner,
-    lease_expires_at: sql<Date>`now() + ${lease.durationMs} * interval '1 millisecond'`,
-  });
-  tx.send(insert.compile());
-}
-
 export async function findExecution(tx: ReadTx<Schema>, id: string): Promise<StoredExecution | undefined> {
   const row = await tx.selectFrom('executions').select(columns).where('id', '=', id).executeTakeFirst();
   return row && toExecution(row);
@@ -159,37 +130,6 @@ export async function findExecutions(tx: ReadTx<Schema>, ids: readonly string[])
   return rows.map(toExecution);
 }
 
-/** Writes the end. False when the execution is not this owner's any more: then nothing may be written for it. */
-export async function updateFinished(
-  tx: Tx<Schema>,
-  execution: Execution,
-  { owner, lastCursor }: { owner: string; lastCursor: number },
-): Promise<boolean> {
-  const result = await tx
-    .updateTable('executions')
-    .set({
-      status: execution.status,
-      response: execution.response,
-      output: execution.output === undefined ? null : JSON.stringify(execution.output),
-      prompt_tokens: execution.promptTokens,
-      completion_tokens: execution.completionTokens,
-      latency_ms: execution.latencyMs ?? null,
-      cost_usd: execution.costUsd ?? null,
-      error_reason: execution.errorReason,
-      error_message: execution.errorMessage,
-      attempts: execution.attempts,
-      hops: JSON.stringify(execution.hops),
-      cached: execution.cached,
-      completed_at: execution.completedAt ?? null,
-      last_cursor: lastCursor,
-    })
-    .where('id', '=', execution.id)
-    .where('lease_owner', '=', owner)
-    .where('status', 'in', ['pending', 'running'])
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
-}
-
 /** Notes progress; false when the execution is not this owner's any more. */
 export async function updateProgress(
   tx: Tx<Schema>,
@@ -270,10 +210,6 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
 }
 
 type KeptReplay = Omit<Replay, 'ofId'>;
-
-function withoutId({ recorded, swapped, content }: Replay): KeptReplay {
-  return { recorded, swapped, content };
-}
 
 /** The least id of a moment: ids sort by time, so a range of ids is a range of time, and reads its months only. */
 export function firstIdAt(ms: number): string {

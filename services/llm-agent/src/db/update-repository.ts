@@ -18,12 +18,18 @@ export function insertNews(tx: Tx<Schema>, executionId: string, news: readonly E
         execution_id: executionId,
         cursor: item.cursor,
         kind: item.kind,
-        text: item.kind === 'text' ? item.text : item.kind === 'restarted' ? item.reason : '',
+        text: textOfNews(item),
         attempt: item.kind === 'restarted' ? item.attempt : 0,
       })),
     )
     .onConflict((conflict) => conflict.doNothing());
   tx.send(insert.compile());
+}
+
+/** What a row keeps of it as text. */
+export function textOfNews(item: ExecutionNews): string {
+  if (item.kind === 'text') return item.text;
+  return item.kind === 'restarted' ? item.reason : '';
 }
 
 /** News after the cursor, in order. Uses the primary key. */

@@ -89,6 +89,13 @@ export function isFinished(status: ExecutionStatus): status is FinalStatus {
   return status !== 'pending' && status !== 'running';
 }
 
+/** The execution is not run any more by whoever wanted to write for it. */
+export class ExecutionTaken extends Error {
+  constructor() {
+    super('The execution is run by somebody else, or has ended.');
+  }
+}
+
 /** What an execution came to cost, and how it went from provider to provider. */
 export interface Spent {
   readonly promptTokens: number;

@@ -11,7 +11,7 @@ import type { Task } from '../commands/start-execution.ts';
 import type { OpenedAttempt } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import type { Ending } from '../domain/execution.ts';
+import { type Ending, ExecutionTaken } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
 import type { Reservation } from '../domain/reservation.ts';
 import type { Hop, Route } from '../domain/routing.ts';
@@ -63,7 +63,10 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
   let { opened } = task;
 
   async function write<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
-    const written = await db.inTenant(scope, body);
+    const written = await db.inTenant(scope, body).catch((error: unknown) => {
+      if (error instanceof ExecutionTaken) return undefined;
+      throw error;
+    });
     if (!written) throw new RunStopped('lost');
     runs.changed(execution.id);
     return written;

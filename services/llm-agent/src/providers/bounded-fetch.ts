@@ -14,6 +14,11 @@ export class Redirected extends Error {
 const wireBytesPerAnswerByte = 64;
 const maxErrorBytes = 1024 * 1024;
 
+/** The most bytes of a response that are read. */
+export function wireLimit(status: number, maxAnswerBytes: number): number {
+  return status >= 200 && status < 300 ? maxAnswerBytes * wireBytesPerAnswerByte : maxErrorBytes;
+}
+
 /** `fetch` that follows no redirect (it would carry the key away) and stops reading what can be no answer any more. */
 export function boundedFetch(maxAnswerBytes: number, send: typeof fetch = fetch): typeof fetch {
   return async (input, init) => {
@@ -23,7 +28,7 @@ export function boundedFetch(maxAnswerBytes: number, send: typeof fetch = fetch)
       throw new Redirected();
     }
     if (response.body === null) return response;
-    const limit = response.ok ? maxAnswerBytes * wireBytesPerAnswerByte : maxErrorBytes;
+    const limit = wireLimit(response.status, maxAnswerBytes);
     let bytes = 0;
     const bounded = response.body.pipeThrough(
       new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({

@@ -1,8 +1,9 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { Dispatcher } from 'undici';
 import type { ProviderKind } from '../domain/provider.ts';
 import { boundedFetch } from './bounded-fetch.ts';
+import { createChatStream } from './chat-stream.ts';
 import { type ModelProvider, ProviderFailure } from './model-provider.ts';
 import { createSdkProvider } from './sdk-provider.ts';
 
@@ -17,6 +18,8 @@ export interface ProviderConnection {
   readonly maxAnswerBytes: number;
   readonly timeoutMs?: number | undefined;
   readonly fetch?: typeof fetch;
+  /** The connections to an address, which it checks; like `fetch` for addresses that tenants name. */
+  readonly dispatcherFor?: (url: URL) => Dispatcher;
 }
 
 // Strict mode knows a small part of JSON Schema only; answers are held against the whole schema here.
@@ -39,16 +42,8 @@ export function connectProvider(connection: ProviderConnection): ModelProvider {
     case 'ollama':
     case 'openai_compatible':
     case 'local': {
-      const api = createOpenAICompatible({
-        name,
-        baseURL: url,
-        ...(key === undefined ? {} : { apiKey: key }),
-        includeUsage: true,
-        supportsStructuredOutputs: true,
-        fetch: send,
-      });
-      const options = { openaiCompatible: lenient };
-      return createSdkProvider({ ...settings, model: (model) => api.chatModel(model), options });
+      const model = createChatStream({ name, url, key, maxAnswerBytes, dispatcherFor: connection.dispatcherFor });
+      return createSdkProvider({ ...settings, model, options: { openaiCompatible: lenient } });
     }
   }
 }

@@ -1,9 +1,11 @@
 import { checkTarget } from '@flotilla/outbound';
-import { Agent, fetch as fetchWith } from 'undici';
+import { Agent, type Dispatcher, fetch as fetchWith } from 'undici';
 
 /** `fetch` for addresses that tenants name, and the connections behind it. */
 export interface OutboundFetch {
   readonly fetch: typeof fetch;
+  /** The connections by which an address may be called. Throws where it may not. */
+  readonly dispatcherFor: (url: URL) => Dispatcher;
   close(): Promise<void>;
 }
 
@@ -15,11 +17,16 @@ export function createOutboundFetch(allowedHosts: ReadonlySet<string>): Outbound
   const plain = new Agent();
   let guarded: Agent | undefined;
 
+  function dispatcherFor(url: URL): Dispatcher {
+    const { lookup } = checkTarget(url, allowedHosts);
+    if (lookup === undefined) return plain;
+    guarded ??= new Agent({ connect: { lookup } });
+    return guarded;
+  }
+
   async function send(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
     const url = new URL(input instanceof Request ? input.url : input);
-    const { lookup } = checkTarget(url, allowedHosts);
-    if (lookup !== undefined) guarded ??= new Agent({ connect: { lookup } });
-    const dispatcher = lookup === undefined ? plain : guarded;
+    const dispatcher = dispatcherFor(url);
     // The two fetches are one implementation of one standard; their types differ in names only.
     const options = { ...init, dispatcher } as unknown as Parameters<typeof fetchWith>[1];
     return (await fetchWith(url, options)) as unknown as Response;
@@ -27,6 +34,7 @@ export function createOutboundFetch(allowedHosts: ReadonlySet<string>): Outbound
 
   return {
     fetch: send,
+    dispatcherFor,
     async close() {
       await Promise.all([plain.destroy(), guarded?.destroy()]);
     },

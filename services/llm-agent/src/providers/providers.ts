@@ -13,6 +13,7 @@ import { secretPlace } from '../domain/secret-place.ts';
 import type { CircuitBreakers, CircuitEvents } from './circuit-breakers.ts';
 import { connectProvider, type ProviderConnection } from './connect-provider.ts';
 import { type ModelProvider, ProviderFailure } from './model-provider.ts';
+import type { OutboundFetch } from './outbound-fetch.ts';
 import type { ResponseCache } from './response-cache.ts';
 
 /** Names that no tenant's provider may have, configured or not: `local` costs nothing, nor does what was recorded. */
@@ -43,7 +44,7 @@ export interface ProvidersOptions {
   readonly config: Config['providers'];
   readonly keyring: EncryptionKeyring;
   /** For addresses that tenants name. */
-  readonly fetch: typeof fetch;
+  readonly outbound: Pick<OutboundFetch, 'fetch' | 'dispatcherFor'>;
   readonly maxAnswerBytes: number;
   readonly circuits: CircuitBreakers;
   /** Undefined without Redis. */
@@ -61,7 +62,7 @@ export function createProviders(options: ProvidersOptions): Providers {
     const own = { name: slug, kind, key, maxAnswerBytes, timeoutMs };
     return kind === 'local'
       ? { ...own, url: localUrl(config.localModelUrl ?? '') }
-      : { ...own, url: baseUrl, fetch: options.fetch };
+      : { ...own, url: baseUrl, ...options.outbound };
   }
 
   async function lookUp(scope: TransactionScope, slug: string) {

@@ -1,14 +1,21 @@
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import { ResponseTooLarge } from './bounded-fetch.ts';
 import { type AnswerPart, type ModelCall, type ModelProvider, ProviderFailure } from './model-provider.ts';
 import { toFailure } from './provider-failure.ts';
 import { toSdkMessage, toSdkTools, toToolCall } from './tool-parts.ts';
 
+/** What is asked of an adapter of the `ai` SDK, or of what speaks in its place. */
+export interface StreamingModel {
+  doStream(
+    options: LanguageModelV4CallOptions,
+  ): PromiseLike<{ readonly stream: AsyncIterable<LanguageModelV4StreamPart> }>;
+}
+
 /** What an adapter of the `ai` SDK is wrapped with. */
 export interface SdkProviderSettings {
   readonly name: string;
   /** The SDK's model of a name. It must send by `boundedFetch`. */
-  readonly model: (name: string) => LanguageModelV4;
+  readonly model: (name: string) => StreamingModel;
   /** What the SDK's adapter is told besides what all know. */
   readonly options: LanguageModelV4CallOptions['providerOptions'];
   readonly key: string | undefined;
@@ -44,7 +51,7 @@ export function createSdkProvider(settings: SdkProviderSettings): ModelProvider 
 }
 
 async function* readAnswer(
-  stream: ReadableStream<LanguageModelV4StreamPart>,
+  stream: AsyncIterable<LanguageModelV4StreamPart>,
   maxBytes: number,
 ): AsyncIterable<AnswerPart> {
   let bytes = 0;

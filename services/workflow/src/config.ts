@@ -18,6 +18,7 @@ export interface Config extends CommonConfig {
   readonly launchPollMs: number;
   readonly minIntervalSeconds: number;
   readonly quickUndoAttempts: number;
+  readonly keepRunsDays: number;
   readonly maxConcurrentSteps: number;
   readonly lane: {
     readonly runs: number;
@@ -91,6 +92,12 @@ export const readConfig = (read: EnvironmentReader): Config => ({
     default: 5,
     min: 1,
     max: 100,
+  }),
+  keepRunsDays: read.integer('WORKFLOW_KEEP_RUNS_DAYS', {
+    description: 'Runs that were settled longer ago are forgotten, with their steps, journals and approvals.',
+    default: 400,
+    min: 1,
+    max: 36_500,
   }),
   maxConcurrentSteps: read.integer('WORKFLOW_MAX_CONCURRENT_STEPS', {
     description: 'Steps that one process performs at once.',

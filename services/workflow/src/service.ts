@@ -45,6 +45,7 @@ import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
 import { emptyQueue } from './sweep/empty-queue.ts';
 import { takeOverExpired } from './sweep/expire-leases.ts';
+import { forgetOldRuns } from './sweep/forget-runs.ts';
 import { revokeEndedGrants } from './sweep/revoke-ended-grants.ts';
 import { startUndriven } from './sweep/start-undriven.ts';
 import { createSweep } from './sweep/sweep.ts';
@@ -122,6 +123,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       takeOverExpired({ db, drivers, meters, log }),
       takeOverLost({ db, temporal, drivers, meters, log, silentForMs: config.driverSilentForMs }),
       revokeEndedGrants({ db, grants }),
+      forgetOldRuns({ db, now, log, keepDays: config.keepRunsDays }),
     ],
   });
   const triggerEvents = createConsumer<Schema>({

@@ -86,6 +86,16 @@ export async function findUnwoken(
   return rows.map((row) => ({ tenantId: row.tenant_id, instanceId: row.instance_id }));
 }
 
+/** Over all tenants: takes away runs that were settled `keepDays` ago, with the runs inside of them; answers how many. */
+export async function forgetRuns(
+  tx: Tx<Schema>,
+  { now, keepDays, limit }: { now: Date; keepDays: number; limit: number },
+): Promise<number> {
+  const { rows } = await sql<{ forgotten: bigint }>`
+    select forget_runs(${now}, make_interval(days => ${keepDays}), ${limit}) as forgotten`.execute(tx);
+  return Number(rows[0]?.forgotten ?? 0n);
+}
+
 export function toUnderDriver(row: UnderDriverRow): UnderDriver {
   return { tenantId: row.tenant_id, instanceId: row.instance_id, epoch: row.driver_epoch };
 }

@@ -11,13 +11,17 @@ export interface Usage {
   readonly memoryBytes: number;
 }
 
-/** Reads the usage of each process by its name in `pids`. */
+/** Reads the usage of each process by its name in `pids`; a descendant that has a name of its own counts there only. */
 export function usageOf(
   pids: Readonly<Record<string, number>>,
   { memory = false }: { readonly memory?: boolean } = {},
 ): Record<string, Usage> {
   const children = childrenByParent();
-  const tree = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(tree)];
+  const named = new Set(Object.values(pids));
+  const tree = (pid: number): number[] => [
+    pid,
+    ...(children.get(pid) ?? []).filter((child) => !named.has(child)).flatMap(tree),
+  ];
   return Object.fromEntries(
     Object.entries(pids).map(([name, pid]) => {
       const members = tree(pid);

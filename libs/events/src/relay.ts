@@ -39,6 +39,9 @@ export interface Relay {
   lag(): Promise<{ readonly rows: number; readonly oldestMs: number }>;
 }
 
+/** Behind a batch of many rows the next one is gathered for longer: each costs the broker and every consumer alike. */
+const manyRows = 12;
+const busyGatherMs = 100;
 const maintenanceEveryMs = 10 * 60_000;
 
 /**
@@ -93,7 +96,8 @@ export function createRelay(options: RelayOptions): Relay {
           await transport.publish(batch.records);
           await outbox.moveToSent(batch.rows, now());
           published?.inc(batch.rows.length);
-          const restMs = lookedAt + gatherMs - performance.now();
+          const gather = batch.rows.length < manyRows ? gatherMs : Math.max(gatherMs, busyGatherMs);
+          const restMs = lookedAt + gather - performance.now();
           if (restMs > 1 && !batch.isFull) await pause(restMs);
         } else {
           await waker.wait(idleMs);

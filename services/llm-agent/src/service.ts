@@ -25,6 +25,7 @@ import type { Schema } from './db/schema.ts';
 import { createAnnouncer } from './execution/announcer.ts';
 import { createConversing } from './execution/conversing.ts';
 import { createExecutor, type ExecutorOptions } from './execution/executor.ts';
+import { createGatheredWrites } from './execution/gathered-writes.ts';
 import { createRetention } from './execution/retention.ts';
 import { createRewrapSweep } from './execution/rewrap-sweep.ts';
 import { createRuns } from './execution/runs.ts';
@@ -88,6 +89,7 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
   const announcer = createAnnouncer({ db, log, now });
   const executing: ExecutorOptions = {
     db,
+    gathered: createGatheredWrites(db),
     announcer,
     runs,
     meters,

@@ -53,6 +53,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    // Lines say the trace; a logger for each request would cost more than its one line.
+    childLoggerFactory: (logger) => logger,
     // Thrown before any hook runs, on a request that no plugin has seen.
     frameworkErrors: (error, _request, reply) => sendBareProblem(errorOf(error, bodyLimitBytes), reply),
     bodyLimit: bodyLimitBytes,

@@ -67,7 +67,7 @@ const finishText = `bumped as (
   update executions set status = $3, response = $4, output = $5::jsonb, prompt_tokens = $6::integer,
     completion_tokens = $7::integer, latency_ms = $8::integer, cost_usd = $9::numeric, error_reason = $10,
     error_message = $11, attempts = $12::integer, hops = $13::jsonb, cached = $14::boolean,
-    completed_at = $15::timestamptz, last_cursor = $16::bigint, event_seq = event_seq + 1
+    completed_at = $15::timestamptz, last_cursor = $16::bigint, updated_at = now(), event_seq = event_seq + 1
   where id = $1::uuid and lease_owner = $17 and status in ('pending', 'running')
   returning id, event_seq
 ), news as (

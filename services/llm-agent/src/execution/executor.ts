@@ -25,8 +25,11 @@ export interface Executor {
    */
   execute(call: Call, wish: ExecutionWish): Promise<Execution>;
   stream(call: Call, wish: ExecutionWish & { cancelOnDisconnect: boolean }): AsyncIterable<FollowedNews>;
-  /** Begins an execution that `beginning` writes down; with a key, the first caller does and the others learn its id. */
-  begin(call: Call, beginning: Beginning): Promise<Begun>;
+  /**
+   * Begins an execution that `beginning` writes down; with a key, the first caller does and the others learn its id.
+   * Without one, those of a `lane` that come at once are written down together.
+   */
+  begin(call: Call, beginning: Beginning, lane?: string): Promise<Begun>;
   /** Waits for its end, as `execute` does. */
   wait(call: Call, begun: Begun): Promise<Execution>;
   /** Its news from the beginning, as `stream` has them. */
@@ -50,19 +53,23 @@ export interface ExecutorOptions extends Executing, Following {
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { db, runs, start, announcer } = options;
+  const { db, runs, start, announcer, gathered } = options;
 
-  async function begin(call: Call, beginning: Beginning): Promise<Begun> {
+  async function begin(call: Call, beginning: Beginning, lane?: string): Promise<Begun> {
     runs.admit();
     let task: Task | undefined;
-    const id = await db
-      .write(withIdAsReply(call), async (tx) => {
-        task = await beginning(tx);
-        return task.execution.id;
-      })
-      .catch(async (error: unknown) => {
-        throw await announcer.refused(scopeOf(call), error);
-      });
+    const body = async (tx: Tx<Schema>) => {
+      task = await beginning(tx);
+      return task.execution.id;
+    };
+    const scope = scopeOf(call);
+    const written =
+      lane === undefined || call.idempotency !== undefined
+        ? db.write(withIdAsReply(call), body)
+        : gathered.write({ scope, lane: `begin ${lane}`, deadline: call.deadline, body });
+    const id = await written.catch(async (error: unknown) => {
+      throw await announcer.refused(scope, error);
+    });
     if (task?.execution.id !== id) return { id };
     const begun = task;
     return { id, run: runs.run(id, (signal) => runExecution(options, begun, signal)) };
@@ -109,10 +116,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     wait,
     watch,
 
-    execute: async (call, wish) => wait(call, await begin(call, (tx) => startExecution(start, tx, wish))),
+    execute: async (call, wish) => wait(call, await begin(call, (tx) => startExecution(start, tx, wish), wish.agentId)),
 
     async *stream(call, wish) {
-      const { id } = await begin(call, (tx) => startExecution(start, tx, wish));
+      const { id } = await begin(call, (tx) => startExecution(start, tx, wish), wish.agentId);
       yield* watch(call, id, wish);
     },
 

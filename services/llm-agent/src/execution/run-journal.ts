@@ -18,6 +18,7 @@ import type { Hop, Route } from '../domain/routing.ts';
 import type { Settlement } from '../domain/settlement.ts';
 import type { Announcer } from './announcer.ts';
 import { type AnswerLogOptions, createAnswerLog } from './answer-log.ts';
+import type { GatheredWrites } from './gathered-writes.ts';
 import { RunStopped, type Runs } from './runs.ts';
 
 /** What a run writes down. Each write is a transaction of its own, none is open while a provider answers. */
@@ -38,6 +39,7 @@ export interface RunJournal {
 
 export interface RunJournalOptions {
   readonly db: Database<Schema>;
+  readonly gathered: GatheredWrites;
   readonly runs: Runs;
   readonly announcer: Announcer;
   readonly gather: AnswerLogOptions['gather'];
@@ -53,7 +55,7 @@ const patienceMs = 120_000;
  * the database is away it tries again for two minutes, because the answer is paid for.
  */
 export function createRunJournal(options: RunJournalOptions, task: Task): RunJournal {
-  const { db, runs, log, announcer } = options;
+  const { db, gathered, runs, log, announcer } = options;
   const { execution, scope } = task;
   const { owner } = runs.lease;
   const settled: Settlement[] = [];
@@ -62,8 +64,16 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
   let attempt = 1;
   let { opened } = task;
 
-  async function write<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
-    const written = await db.inTenant(scope, body).catch((error: unknown) => {
+  type Body<T> = (tx: Tx<Schema>) => Promise<T>;
+  const byItself = <T>(body: Body<T>) => db.inTenant(scope, body);
+  // A turn locks its conversation too, in an order of its own.
+  const withOthers = <T>(body: Body<T>) =>
+    execution.conversationId === undefined
+      ? gathered.write({ scope, lane: `end ${execution.agentId}`, body })
+      : byItself(body);
+
+  async function write<T>(body: Body<T>, how: typeof byItself): Promise<NonNullable<T>> {
+    const written = await how(body).catch((error: unknown) => {
       if (error instanceof ExecutionTaken) return undefined;
       throw error;
     });
@@ -72,11 +82,11 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
     return written;
   }
 
-  async function persist<T>(body: (tx: Tx<Schema>) => Promise<T>): Promise<NonNullable<T>> {
+  async function persist<T>(body: Body<T>, how = byItself): Promise<NonNullable<T>> {
     const patienceEnds = Date.now() + patienceMs;
     for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
-        return await write(body);
+        return await write(body, how);
       } catch (error) {
         const { code } = toAppError(error);
         const passes = code === 'unavailable' || code === 'deadline_exceeded' || code === 'aborted';
@@ -134,8 +144,9 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
         hops,
         cached: settlement?.cached === true,
       };
-      const ended = await persist((tx) =>
-        finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),
+      const ended = await persist(
+        (tx) => finishExecution(options, tx, { execution, owner, ending, spent, settlement, news, lastCursor }),
+        withOthers,
       );
       await announcer.warn(scope, ended.due);
       return ended.execution;

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { AppError } from '@flotilla/errors';
+import { createLogger, newTraceparent } from '@flotilla/observability';
+import { createDatabase, type Database, sql, type Tx } from '@flotilla/postgres';
+import { type TestDatabase, testDatabase } from '@flotilla/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Schema } from '../src/db/schema.ts';
+import { createGatheredWrites } from '../src/execution/gathered-writes.ts';
+import { migrations } from './harness.ts';
+
+let database: TestDatabase;
+let db: Database<Schema>;
+beforeAll(async () => {
+  database = await testDatabase({ service: 'llm-agent', domain: 'agent', migrations });
+  const log = createLogger({ service: 'test', level: 'silent' });
+  db = createDatabase<Schema>({ url: database.appUrl, maxConnections: 4, applicationName: 'test', log });
+});
+afterAll(async () => {
+  await db?.close();
+});
+
+const transactionOf = async (tx: Tx<Schema>) => {
+  const { rows } = await sql<{ id: string }>`select pg_current_xact_id()::text as id`.execute(tx);
+  return { id: rows[0]?.id, traceparent: tx.scope.traceparent };
+};
+
+/** A lane whose first transaction is held open until the rest has come. */
+function startLane() {
+  const { write } = createGatheredWrites(db);
+  const tenantId = randomUUID();
+  const opened = Promise.withResolvers<void>();
+  const isOver = Promise.withResolvers<void>();
+  const wish = <T>(body: (tx: Tx<Schema>) => Promise<T>, lane = 'lane') => {
+    const traceparent = newTraceparent();
+    const scope = { tenantId, actor: { type: 'user', id: 'u' }, traceparent };
+    return { traceparent, written: write({ scope, lane, body }) };
+  };
+  const first = wish(async (tx) => {
+    opened.resolve();
+    await isOver.promise;
+    return transactionOf(tx);
+  });
+  return { first, wish, opened: opened.promise, release: () => isOver.resolve() };
+}
+
+test('what comes while a transaction is on its way shares the next one; each keeps its trace, other lanes wait for nobody', async () => {
+  const { first, wish, opened, release } = startLane();
+  await opened;
+  const rest = [wish(transactionOf), wish(transactionOf)];
+  const other = await wish(transactionOf, 'other').written;
+  release();
+  const [one, two, three] = await Promise.all([first, ...rest].map(({ written }) => written));
+  expect(two?.id).toBe(three?.id);
+  expect(new Set([one?.id, two?.id, other.id]).size).toBe(3);
+  expect([two, three].map((found) => found?.traceparent)).toEqual(rest.map(({ traceparent }) => traceparent));
+});
+
+test('what one of them meets is its own affair: the others are written without it', async () => {
+  const { first, wish, opened, release } = startLane();
+  await opened;
+  const good = wish(transactionOf);
+  const refused = wish(async (tx) => {
+    await transactionOf(tx);
+    throw new AppError('failed_precondition', 'REFUSED', 'No.');
+  });
+  const broken = wish((tx) => sql`select 1 / 0`.execute(tx));
+  const outcomes = Promise.allSettled([good.written, refused.written, broken.written]);
+  release();
+  await first.written;
+  expect(await outcomes).toMatchObject([
+    { status: 'fulfilled', value: { id: expect.stringMatching(/^\d+$/) } },
+    { status: 'rejected', reason: { reason: 'REFUSED' } },
+    { status: 'rejected', reason: { code: 'internal' } },
+  ]);
+});
+
+test('where the commit may have come through, nothing is written again', async () => {
+  const { first, wish, opened, release } = startLane();
+  await opened;
+  let runs = 0;
+  const one = wish(async (tx) => {
+    runs += 1;
+    return transactionOf(tx);
+  });
+  const two = wish(async () => {
+    throw new AppError('unavailable', 'DATABASE_UNAVAILABLE', 'Gone.');
+  });
+  const outcomes = Promise.allSettled([one.written, two.written]);
+  release();
+  await first.written;
+  expect(await outcomes).toMatchObject([
+    { status: 'rejected', reason: { code: 'unavailable' } },
+    { status: 'rejected', reason: { code: 'unavailable' } },
+  ]);
+  expect(runs).toBe(1);
+});

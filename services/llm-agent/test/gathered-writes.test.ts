@@ -70,7 +70,7 @@ test('what one of them meets is its own affair: the others are written without i
   expect(await outcomes).toMatchObject([
     { status: 'fulfilled', value: { id: expect.stringMatching(/^\d+$/) } },
     { status: 'rejected', reason: { reason: 'REFUSED' } },
-    { status: 'rejected', reason: { code: 'internal' } },
+    { status: 'rejected', reason: { code: 'invalid_argument' } },
   ]);
 });
 

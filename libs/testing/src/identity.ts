@@ -112,6 +112,10 @@ export async function startTestIdentity(): Promise<IdentityServer> {
           grants.delete(grantId);
           return {};
         },
+        async batchRevokeGrants({ grantIds }) {
+          for (const grantId of grantIds) grants.delete(grantId);
+          return {};
+        },
       }),
       implement(ActionService, {
         async recordAction(request) {

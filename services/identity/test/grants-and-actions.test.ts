@@ -100,6 +100,14 @@ describe('grants', () => {
     await one.grants.revokeGrant({ tenantId: a.id, grantId: one.grantId });
     await expect(one.useBy()).rejects.toMatchObject({ code: 'permission_denied', reason: 'GRANT_REVOKED' });
 
+    const several = [await granted('first@example.com'), await granted('second@example.com')];
+    const grantIds = several.map(({ grantId }) => grantId);
+    const other = identity.clientOf(GrantService, await identity.serviceToken('', 'gateway'));
+    await other.batchRevokeGrants({ tenantId: a.id, grantIds });
+    for (const { useBy } of several) await useBy();
+    await one.grants.batchRevokeGrants({ tenantId: a.id, grantIds: [...grantIds, newId(), one.grantId] });
+    for (const { useBy } of several) await expect(useBy()).rejects.toMatchObject({ reason: 'GRANT_REVOKED' });
+
     const two = await granted('two@example.com');
     await a.users.updateUser({ id: two.user.id, status: UserStatus.SUSPENDED });
     await expect(two.useBy()).rejects.toMatchObject({ code: 'permission_denied', reason: 'USER_INACTIVE' });

@@ -44,15 +44,20 @@ export async function findGrantByPurpose(
   return row && { id: row.id, userId: row.user_id };
 }
 
-/** Answers whether the service has such a grant; a second time changes nothing. */
-export async function revokeGrant(tx: Tx<Schema>, id: string, service: string, now: Date): Promise<boolean> {
+/** Answers how many of them the service has; a second time changes nothing. */
+export async function revokeGrants(
+  tx: Tx<Schema>,
+  ids: readonly string[],
+  service: string,
+  now: Date,
+): Promise<number> {
   const { numUpdatedRows } = await tx
     .updateTable('grants')
     .set((is) => ({ revoked_at: is.fn.coalesce('revoked_at', is.val(now)) }))
-    .where('id', '=', id)
+    .where('id', '=', (is) => is.fn.any(is.val(ids)))
     .where('service', '=', service)
     .executeTakeFirst();
-  return numUpdatedRows === 1n;
+  return Number(numUpdatedRows);
 }
 
 /** By the index grants_user. */

@@ -1,28 +1,19 @@
 import type { GrantService } from '@flotilla/contracts/identity';
-import { toAppError } from '@flotilla/errors';
 import type { GrpcClient } from '@flotilla/grpc';
 import type { Database } from '@flotilla/postgres';
 import { driverScope } from '../commands/perform.ts';
-import { type EndedGrant, findEndedGrants, forgetEndedGrants } from '../db/grant-repository.ts';
+import { findEndedGrants, forgetEndedGrants } from '../db/grant-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Duty } from './sweep.ts';
 
-const BATCH = 100;
+const BATCH = 500;
 
 /** Has identity take back what no run needs any more, so that nobody can act by it later. */
 export function revokeEndedGrants(needs: {
   readonly db: Database<Schema>;
-  readonly grants: Pick<GrpcClient<typeof GrantService>, 'revokeGrant'>;
+  readonly grants: Pick<GrpcClient<typeof GrantService>, 'batchRevokeGrants'>;
 }): Duty {
   const { db, grants } = needs;
-
-  async function revoke(ended: EndedGrant): Promise<void> {
-    try {
-      await grants.revokeGrant({ ...ended });
-    } catch (failure) {
-      if (toAppError(failure).code !== 'not_found') throw failure;
-    }
-  }
 
   return {
     name: 'ended grants',
@@ -31,8 +22,8 @@ export function revokeEndedGrants(needs: {
         const ended = await db.withoutTenant((tx) => findEndedGrants(tx, BATCH));
         found = ended.length;
         for (const [tenantId, ofTenant = []] of Map.groupBy(ended, (grant) => grant.tenantId)) {
-          await Promise.all(ofTenant.map(revoke));
           const grantIds = ofTenant.map(({ grantId }) => grantId);
+          await grants.batchRevokeGrants({ tenantId, grantIds });
           await db.inTenant(driverScope(tenantId), (tx) => forgetEndedGrants(tx, grantIds));
         }
       }

@@ -4,7 +4,7 @@ import { CheckFailure, check } from './check.ts';
 import { createEnvironment } from './environment.ts';
 import { depthOf, instrument, weightOf } from './expression-tree.ts';
 import { fits, type ResultType, typeOfValue, type VariableType } from './expression-type.ts';
-import { fromCel, type JsonObject, type JsonValue, toCel } from './json-value.ts';
+import { fromCel, type JsonObject, type JsonValue, toCelPart, type Wanted } from './json-value.ts';
 import { BudgetSpent, createMeter } from './meter.ts';
 import { lineAndColumn } from './place.ts';
 
@@ -88,12 +88,13 @@ export function compileExpression<Result extends ResultType = 'dyn'>(
     return refuse(`Line ${line}, column ${column}: ${message}.`, cause);
   };
   const found = checkTree(() => check(environment.env, parsed.expr, options.variables), refuseAt);
-  const wanted = options.result ?? 'dyn';
-  if (!fits(found.type, wanted)) throw refuseAt(parsed.expr.id, `a ${wanted} is needed, not a ${found.type}`);
+  const result = options.result ?? 'dyn';
+  if (!fits(found.type, result)) throw refuseAt(parsed.expr.id, `a ${result} is needed, not a ${found.type}`);
   instrument(parsed.expr);
   const run = checkTree(() => plan(environment.env, parsed), refuseAt);
   const weight = weightOf(parsed.expr);
-  const variables = [...new Set(found.reads.map(({ path }) => path[0] ?? ''))].sort();
+  const wanted = wantedOf(found.reads.map(({ path }) => path));
+  const variables = [...wanted.keys()].sort();
 
   return {
     text,
@@ -104,12 +105,14 @@ export function compileExpression<Result extends ResultType = 'dyn'>(
       try {
         return environment.metered(meter, () => {
           meter.spend(weight);
-          const inputs = Object.fromEntries(variables.map((name) => [name, toCel(bindings[name] ?? null, meter)]));
+          const inputs = Object.fromEntries(
+            Array.from(wanted, ([name, part]) => [name, toCelPart(bindings[name] ?? null, part, meter)]),
+          );
           const value = run(Object.assign(Object.create(null), inputs));
           if (meter.isSpent()) throw new BudgetSpent();
           if (isCelError(value)) throw value;
           const type = typeOfValue(value);
-          if (!fits(type, wanted)) throw new TypeError(`The result is a ${type}, not a ${wanted}.`);
+          if (!fits(type, result)) throw new TypeError(`The result is a ${type}, not a ${result}.`);
           return fromCel(value, meter) as ValueOf<Result>;
         });
       } catch (error) {
@@ -117,6 +120,23 @@ export function compileExpression<Result extends ResultType = 'dyn'>(
       }
     },
   };
+}
+
+/** What of each variable is read. A path that ends above another one wants all of what that one wants a part of. */
+function wantedOf(paths: readonly (readonly string[])[]): ReadonlyMap<string, Wanted> {
+  const root = new Map<string, Wanted>();
+  for (const path of paths) {
+    let at = root;
+    for (const [index, name] of path.entries()) {
+      const known = at.get(name);
+      if (known === 'all') break;
+      const below = index === path.length - 1 ? 'all' : ((known ?? new Map()) as Map<string, Wanted>);
+      at.set(name, below);
+      if (below === 'all') break;
+      at = below;
+    }
+  }
+  return root;
 }
 
 type Refuse = (message: string, cause?: unknown) => AppError;

@@ -39,6 +39,20 @@ export function toCel(value: JsonValue, meter: Meter, depth = 0): CelInput {
   return celMap(new Map(entries));
 }
 
+/** What of a value is read: all of it, or some of its fields. */
+export type Wanted = 'all' | ReadonlyMap<string, Wanted>;
+
+/** Converts only what is read: whoever asks for one field does not pay for the ten thousand items beside it. */
+export function toCelPart(value: JsonValue, wanted: Wanted, meter: Meter): CelInput {
+  if (wanted === 'all' || typeof value !== 'object' || value === null || isArray(value)) return toCel(value, meter);
+  meter.spend(1);
+  const entries = [...wanted].flatMap(([key, part]): [string, CelInput][] => {
+    const item = Object.hasOwn(value, key) ? value[key] : undefined;
+    return item === undefined ? [] : [[key, toCelPart(item, part, meter)]];
+  });
+  return celMap(new Map(entries));
+}
+
 /** Integers beyond what JSON numbers hold exactly become text, as protobuf does; times become RFC 3339 text. */
 export function fromCel(value: CelValue, meter: Meter, depth = 0): JsonValue {
   meter.spend(4);

@@ -4,15 +4,22 @@ import { agentExecution } from './agent-execution/benchmark.ts';
 import type { Benchmark, Report, Surroundings } from './benchmark.ts';
 import { readBenchConfig } from './config.ts';
 import { fastLane } from './fast-lane/benchmark.ts';
+import { fairness } from './fast-lane/fairness.ts';
+import { mapItems } from './fast-lane/map-items.ts';
+import { waitingRunsBenchmark } from './fast-lane/waiting-runs.ts';
 import { type BenchFleet, startBenchFleet } from './fleet/bench-fleet.ts';
 import { idle } from './idle.ts';
 import { outbox } from './outbox/benchmark.ts';
 import { printed } from './report.ts';
 import { start } from './start.ts';
 import { workflowRuns } from './workflow-runs/benchmark.ts';
+import { stepTimes } from './workflow-runs/step-times.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
-const benchmarks: readonly Benchmark[] = [outbox, fastLane, idle, agentExecution, workflowRuns, start];
+const benchmarks: readonly Benchmark[] = [
+  ...[outbox, fastLane, fairness, mapItems, waitingRunsBenchmark],
+  ...[idle, agentExecution, workflowRuns, stepTimes, start],
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

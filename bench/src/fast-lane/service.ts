@@ -1,13 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { topics } from '@flotilla/contracts';
 import { InstanceService, WorkflowService } from '@flotilla/contracts/workflow';
 import { type RunningServer, startServer } from '@flotilla/deploy';
 import { ensureTopics } from '@flotilla/events';
 import { createGrpcClient } from '@flotilla/grpc';
 import { startTestIdentity, tenant } from '@flotilla/testing';
-import { type BenchDatabase, makeDatabase } from '../baseline/database.ts';
+import pg from 'pg';
+import { makeDatabase } from '../baseline/database.ts';
 import type { Surroundings } from '../benchmark.ts';
 import { type Child, startChild } from '../child.ts';
 import type { FarSideCalls } from '../fleet/far-side.ts';
@@ -26,22 +29,47 @@ export interface Started {
 export interface Tenant {
   activate(definition: JsonObject): Promise<string>;
   /** Starts so many runs, as fast as the service accepts them. */
-  start(workflowId: string, load: { readonly count: number; readonly concurrency: number }): Promise<Started[]>;
+  start(
+    workflowId: string,
+    load: { readonly count: number; readonly concurrency: number; readonly input?: JsonObject },
+  ): Promise<Started[]>;
 }
 
 /** The workflow service by itself, with a Postgres, a Kafka and a Temporal of its own; identity is played. */
 export interface LoneService {
   readonly databaseUrl: string;
-  readonly database: BenchDatabase;
   readonly farSideUrl: string;
   readonly pids: Readonly<Record<string, number>>;
   newTenant(): Promise<Tenant>;
-  /** Waits until so many runs have ended. */
-  ended(count: number): Promise<void>;
+  /** Asks the database, as its superuser, on one connection that stays open. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Waits until Temporal drives every run that is under way. */
+  driven(): Promise<void>;
+  /** Waits until no run is under way. */
+  ended(): Promise<void>;
+  /** Waits until everything that runs caused is done: events published, grants taken back. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startLoneService({ config, say }: Surroundings, stateDir: string): Promise<LoneService> {
+/** Measures with a service of its own, and ends it. */
+export async function withLoneService<T>(
+  surroundings: Surroundings,
+  name: string,
+  measure: (service: LoneService) => Promise<T>,
+): Promise<T> {
+  const stateDir = join(surroundings.config.stateDir, `${name}-${process.pid}`);
+  let service: LoneService | undefined;
+  try {
+    service = await startLoneService(surroundings, stateDir);
+    return await measure(service);
+  } finally {
+    await service?.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function startLoneService({ config, say }: Surroundings, stateDir: string): Promise<LoneService> {
   const started: { stop(): Promise<unknown> }[] = [];
   const keep = <T extends { stop(): Promise<unknown> }>(one: T): T => {
     started.push(one);
@@ -56,11 +84,18 @@ export async function startLoneService({ config, say }: Surroundings, stateDir: 
     const [postgres, kafka, temporal] = [await server('postgres'), await server('kafka'), await server('temporal')];
     const migrations = join(config.workspace, 'services/workflow/src/db/migrations');
     const database = await makeDatabase(postgres.url, 'workflow', migrations);
+    const watcher = new pg.Client({ connectionString: database.superuserUrl });
+    await watcher.connect();
+    keep({ stop: () => watcher.end() });
+    const query: LoneService['query'] = async <Row extends pg.QueryResultRow>(
+      text: string,
+      values: readonly unknown[] = [],
+    ) => (await watcher.query<Row>(text, [...values])).rows;
+    const isAny = async (what: string) =>
+      (await query<{ is: boolean }>(`select exists (${what}) as is`))[0]?.is === true;
     const prefix = `b${randomBytes(4).toString('hex')}.`;
-    await ensureTopics([kafka.address], [`${prefix}flotilla.workflow.v1`, `${prefix}flotilla.workflow.changes.v1`], {
-      replication: 1,
-      partitions: 3,
-    });
+    const names = topics.map(({ name }) => `${prefix}${name}`);
+    await ensureTopics([kafka.address], names, { replication: 1, partitions: 3 });
     const identity = keep(await startTestIdentity());
     const farSide: Child<FarSideCalls> = keep(
       startChild<FarSideCalls>(new URL('../fleet/far-side.ts', import.meta.url), config.environment),
@@ -77,6 +112,7 @@ export async function startLoneService({ config, say }: Surroundings, stateDir: 
       WORKFLOW_CLIENT_SECRET: 'secret-of-the-bench-service',
       WORKFLOW_TEMPORAL_TASK_QUEUE: `bench-${randomUUID()}`,
       WORKFLOW_TEMPORAL_PAYLOAD_SECRETS: 'secret-of-the-payloads',
+      WORKFLOW_ENCRYPTION_SECRETS: 'secret-of-the-webhooks',
       WORKFLOW_HTTP_ALLOWED_HOSTS: new URL(targetUrl).host,
       FLOTILLA_TEMPORAL_ADDRESS: temporal.address,
       FLOTILLA_KAFKA_BROKERS: kafka.address,
@@ -87,7 +123,7 @@ export async function startLoneService({ config, say }: Surroundings, stateDir: 
     say('the workflow service is up');
     const address = `127.0.0.1:${grpcPort}`;
     return {
-      database,
+      query,
       databaseUrl: database.superuserUrl,
       farSideUrl: targetUrl,
       pids: {
@@ -109,14 +145,15 @@ export async function startLoneService({ config, say }: Surroundings, stateDir: 
             await workflows.activateWorkflow({ id });
             return id;
           },
-          async start(workflowId, { count, concurrency }) {
+          async start(workflowId, { count, concurrency, input: more = {} }) {
+            const input = { url: targetUrl, ...more };
             const runs: Started[] = [];
             let left = count;
             const caller = async (): Promise<void> => {
               while (left > 0) {
                 left -= 1;
                 const calledAt = performance.timeOrigin + performance.now();
-                const { id } = await instances.startInstance({ workflowId, input: { url: targetUrl } });
+                const { id } = await instances.startInstance({ workflowId, input });
                 runs.push({ id, calledAt });
               }
             };
@@ -125,9 +162,15 @@ export async function startLoneService({ config, say }: Surroundings, stateDir: 
           },
         };
       },
-      async ended(count) {
-        const unfinished = 'select count(*)::integer as ended from workflow_instances where settled_at is not null';
-        while (((await database.query<{ ended: number }>(unfinished))[0]?.ended ?? 0) < count) await delay(100);
+      async driven() {
+        while (await isAny('select from workflow_instances where settled_at is null and driver_started_at is null'))
+          await delay(50);
+      },
+      async ended() {
+        while (await isAny('select from workflow_instances where settled_at is null')) await delay(50);
+      },
+      async settled() {
+        while (await isAny('select from outbox union all select from ended_grants')) await delay(200);
       },
       stop,
     };

@@ -6,7 +6,7 @@ import { medianOf } from '../measure/statistics.ts';
 import { shown, shownSpread } from '../report.ts';
 import { threeSteps } from '../workflow-runs/definition.ts';
 import type { RawCalls } from './raw-program.ts';
-import { type LoneService, loadGenerator, type Tenant, withLoneService } from './service.ts';
+import { type LoneService, type Tenant, withLoneService } from './service.ts';
 
 const rounds = 3;
 const runsEach = 1_500;
@@ -42,7 +42,7 @@ export const fastLane: Benchmark = {
           const before = usageOf(pids);
           const perSecond = count / (await work());
           await service.settled();
-          return { perSecond, cpuMs: withoutChildren(cpuBetween(before, usageOf(pids))) };
+          return { perSecond, cpuMs: cpuBetween(before, usageOf(pids)) };
         };
         const found = await alternate<Measured>(rounds, {
           [sides.lane]: measured(() => runAll(service, tenant, workflowId, count)),
@@ -55,11 +55,6 @@ export const fastLane: Benchmark = {
     }
   },
 };
-
-/** Everything else is a child of the load generator, and has been counted. */
-function withoutChildren({ [loadGenerator]: all = 0, ...others }: Record<string, number>): Record<string, number> {
-  return { ...others, [loadGenerator]: all - Object.values(others).reduce((sum, cpuMs) => sum + cpuMs, 0) };
-}
 
 /** Seconds from the first call to the last end. */
 async function runAll(service: LoneService, tenant: Tenant, workflowId: string, count: number): Promise<number> {

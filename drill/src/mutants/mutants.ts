@@ -18,10 +18,10 @@ export const mutants: readonly Mutant[] = [
     name: 'outbox-skipped',
     about: 'a step ends and commits without its event',
     breaks: ['lost'],
-    file: 'libs/events/src/append-event.ts',
-    original: '  const [first] = events;',
+    file: 'services/workflow/src/commands/run.ts',
+    original: '  const events = entries.flatMap((entry) => eventOf(after, entry) ?? []);\n',
     mutation:
-      "  events = events.filter(({ schema }) => !schema.typeName.endsWith('.StepFinished'));\n  const [first] = events;",
+      "  const events = entries.flatMap((entry) => eventOf(after, entry) ?? []).filter(({ schema }) => !schema.typeName.endsWith('.StepFinished'));\n",
   },
   {
     name: 'undo-late',

@@ -35,8 +35,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a command commits without its event',
     file: 'libs/events/src/append-event.ts',
-    original: '  if (first === undefined) return;',
-    mutation: '  if (first !== null) return;',
+    original: '  if (first === undefined) return;\n  const { aggregate } = contractOf(first);\n',
+    mutation: '  if (first !== null) return;\n  const { aggregate } = contractOf(first);\n',
     project: 'integration',
     testFile: 'libs/events/test/pipeline.test.ts',
     testName: 'an event arrives once, in order, with who, why and its trace; secrets stay behind',

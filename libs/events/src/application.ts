@@ -74,6 +74,19 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
     else await on[head.type]?.(tx, decodeEvent(head, record));
   }
 
+  /** Those of one tenant's events that concern the consumer; the others are noted. */
+  async function notingOthers(tx: Tx<S>, events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]> {
+    if (concerns === undefined) return events;
+    const wanted = await concerns(tx, [...new Set(events.map(({ head }) => head.type))]);
+    const others = events.filter(({ head }) => !wanted.has(head.type));
+    noteBatch(
+      tx,
+      group,
+      others.map(({ head }) => head.id),
+    );
+    return events.filter(({ head }) => wanted.has(head.type));
+  }
+
   return {
     group,
     batches: batch !== undefined,
@@ -92,12 +105,16 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
       if (first === undefined || batch === undefined) return;
       const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
       await db.inTenant(scope, async (tx) => {
+        const concerning = await notingOthers(tx, events);
+        if (concerning.length === 0) return;
         const fresh = await claimBatch(
           tx,
           group,
-          events.map(({ head }) => head.id),
+          concerning.map(({ head }) => head.id),
         );
-        const decoded = events.flatMap(({ head, record }) => (fresh.has(head.id) ? [decodeEvent(head, record)] : []));
+        const decoded = concerning.flatMap(({ head, record }) =>
+          fresh.has(head.id) ? [decodeEvent(head, record)] : [],
+        );
         // One batch can hold an event twice: published again after a crash of the relay.
         const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
         if (distinct.length > 0) await batch(tx, distinct);
@@ -108,16 +125,7 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
       const [first] = events;
       if (first === undefined || concerns === undefined) return events;
       const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
-      return db.inTenant(scope, async (tx) => {
-        const wanted = await concerns(tx, [...new Set(events.map(({ head }) => head.type))]);
-        const others = events.filter(({ head }) => !wanted.has(head.type));
-        noteBatch(
-          tx,
-          group,
-          others.map(({ head }) => head.id),
-        );
-        return events.filter(({ head }) => wanted.has(head.type));
-      });
+      return db.inTenant(scope, (tx) => notingOthers(tx, events));
     },
     applyParked: (parked, seq, event) =>
       inScope(event, async (tx) => {

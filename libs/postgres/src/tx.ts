@@ -72,11 +72,15 @@ export class Tx<S> extends ReadTx<S> {
 
   /** The same transaction for another call of the same caller: what it announces belongs to that call's trace. */
   inTrace(traceparent: string | undefined): Tx<S> {
-    return new Tx<S>(this.props, { ...this.scope, traceparent }, this.#session, this.#afterCommit);
+    return this.#with({ traceparent });
   }
 
   /** The same transaction, on behalf of what this many events led to: what it announces carries that. */
   causedBy(causationDepth: number): Tx<S> {
-    return new Tx<S>(this.props, { ...this.scope, causationDepth }, this.#session, this.#afterCommit);
+    return this.#with({ causationDepth });
+  }
+
+  #with(change: Partial<TransactionScope>): Tx<S> {
+    return new Tx<S>(this.props, { ...this.scope, ...change }, this.#session, this.#afterCommit);
   }
 }

@@ -27,7 +27,7 @@ import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
-import { eventTopics, onAnyEvent } from './events/on-any-event.ts';
+import { eventTopics, listenedTo, onAnyEvent } from './events/on-any-event.ts';
 import { approvals } from './grpc/approvals.ts';
 import { compensations } from './grpc/compensations.ts';
 import { instances } from './grpc/instances.ts';
@@ -132,6 +132,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     group: 'workflow-triggers',
     topics: eventTopics,
     batch: onAnyEvent({ now, newId }, launcher.wake),
+    concerns: listenedTo,
     // The first event after a silence fires at once; those right behind it share a transaction.
     gatherMs: 100,
     log,

@@ -8,7 +8,8 @@ import { quickWatch } from './release-watch.ts';
 let fleet: WorkflowHarness;
 let connection: Connection;
 beforeAll(async () => {
-  fleet = await startWorkflow({ ...drivers[1].env, WORKFLOW_LANE_RUNS: '4' });
+  // A lease that a loaded machine does not miss: nothing here is about losing one.
+  fleet = await startWorkflow({ ...drivers[1].env, WORKFLOW_LANE_RUNS: '4', WORKFLOW_LANE_LEASE_MS: '6000' });
   connection = await Connection.connect({ address: testTemporalAddress() });
 });
 afterAll(async () => {
@@ -34,7 +35,6 @@ const isKnownToTemporal = (id: string) =>
       () => true,
       () => false,
     );
-const _openedBy = (id: string) => fleet.tracker.answered().filter((line) => line.includes(id)).length;
 
 test('a run that nothing makes wait never meets Temporal, and leaves the same journal, tasks and events as one that does', async () => {
   const inLane = await fleet.start(await fleet.activate(quickWatch()));
@@ -118,8 +118,12 @@ test('runs that find the lane full wait in the database, and nobody fills it alo
     (await clients.instances.startInstance({ workflowId, input: inputFor(fleet.tracker.url) })).id;
 
   // Three of the four places are held; the rest of the tenant's runs queue.
-  for (let held = 0; held < 3; held += 1) await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 7_000 });
-  for (let run = 0; run < 30; run += 1) first.push(await startOf(many, ofMany));
+  await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 60_000, times: 3 });
+  const opened = fleet.tracker.counts().opened;
+  const held: string[] = [];
+  for (let run = 0; run < 3; run += 1) held.push(await startOf(many, ofMany));
+  await eventually(() => fleet.tracker.counts().opened === opened + 3);
+  for (let run = 0; run < 27; run += 1) first.push(await startOf(many, ofMany));
   const waiting = async () =>
     (await fleet.database.query<{ driver: string }>(`select driver from workflow_instances where driver = 'queued'`))
       .length;
@@ -128,15 +132,12 @@ test('runs that find the lane full wait in the database, and nobody fills it alo
   expect(await many.instances.cancelInstance({ id: unwanted })).toMatchObject({ status: InstanceStatus.CANCELLED });
   expect(await waiting()).toBe(26);
   const other = await startOf(few, ofFew);
-  await eventually(async () => (await few.instances.getInstance({ id: other })).completeTime !== undefined, {
-    timeoutMs: 6_000,
-  });
+  const hasEnded = async (clients: typeof many, id: string) =>
+    (await clients.instances.getInstance({ id })).completeTime !== undefined;
+  await eventually(() => hasEnded(few, other), { timeoutMs: 20_000 });
   expect(await waiting()).toBe(26);
-  for (const id of first) {
-    await eventually(async () => (await many.instances.getInstance({ id })).completeTime !== undefined, {
-      timeoutMs: 30_000,
-    });
-  }
+  for (const id of held) await many.instances.cancelInstance({ id });
+  for (const id of [...first, ...held]) await eventually(() => hasEnded(many, id), { timeoutMs: 30_000 });
   expect(await waiting()).toBe(0);
   for (const clients of sides) clients.close();
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { CompensationAttention, CompensationState, CompensationStatus } from '@flotilla/contracts/workflow';
 import { eventually } from '@flotilla/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -88,18 +89,26 @@ test('a stuck undo is skipped for a reason, which stays with it; two operators a
 });
 
 test('where the target keeps no tombstones, an effect whose request was never answered is shown as unresolved', async () => {
-  const step = (id: string, next: string) => ({
+  const step = (id: string, url: string, body: JsonObject, next: string) => ({
     id,
     kind: 'http',
-    url: '${input.tracker}/records',
-    body: { runId: '${run.id}', title: id },
+    url,
+    body,
     undo: { url: '${input.tracker}/undo', body: { key: '${effect.key}' }, late: 'unresolved' },
     next,
   });
-  const definition = { steps: [step('answered', 'silent'), step('silent', '$end')] };
+  const record = '${input.tracker}/records';
+  const publish = `${record}/\${steps.answered.output.body.id}/publish`;
+  const definition = {
+    steps: [
+      step('answered', record, { runId: '${run.id}', title: 'answered' }, 'silent'),
+      step('silent', publish, { label: 'published' }, '$end'),
+    ],
+  };
+  await fleet.tracker.mood({ on: 'publish', action: 'hold', ms: 60_000 });
+  const published = fleet.tracker.counts().published;
   const instanceId = await fleet.start(await fleet.activate(definition));
-  await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 60_000, runId: instanceId, times: 2 });
-  await eventually(async () => (await fleet.instances.getInstance({ id: instanceId })).currentSteps.length > 0);
+  await eventually(() => fleet.tracker.counts().published === published + 1);
   await fleet.instances.cancelInstance({ id: instanceId, reason: 'enough' });
   await fleet.ended(instanceId);
   const queued = await eventually(async () => {

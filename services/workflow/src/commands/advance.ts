@@ -40,23 +40,23 @@ export async function driveOn(
   tx: Tx<Schema>,
   run: Run,
   epoch: number,
-  outcome?: JournalEntry,
+  ...outcomes: readonly JournalEntry[]
 ): Promise<Moved> {
-  const { run: after, actions, more } = await moveOn(moving, tx, run, epoch, outcome);
+  const { run: after, actions, more } = await moveOn(moving, tx, run, epoch, ...outcomes);
   if (after.instance.wakeWanted) await clearWake(tx, run.instance.id);
   return { length: after.instance.journalLength, actions, more };
 }
 
-/** Journals the outcome of something that was under way, if any, and what is about to happen after it. */
+/** Journals the outcomes of what was under way, if any, and what is about to happen after them. */
 export async function moveOn(
   moving: Moving,
   tx: Tx<Schema>,
   run: Run,
   epoch: number,
-  outcome?: JournalEntry,
+  ...outcomes: readonly JournalEntry[]
 ): Promise<{ readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean }> {
   const at = moving.now();
-  const news: Recorded[] = outcome === undefined ? [] : [{ ...outcome, occurredAt: at.toISOString() }];
+  const news: Recorded[] = outcomes.map((outcome) => ({ ...outcome, occurredAt: at.toISOString() }));
   const { definition, instance } = run;
   const facts = factsOf(instance);
   let after = run;

@@ -70,19 +70,19 @@ const lost = { reason: 'STEP_LOST', message: 'The processes that performed the s
 
 /** Undefined where the step has its outcome already. */
 async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefined> {
-  const instance = await findInstance(tx, work.instanceId);
-  const task = await lockTask(tx, work);
+  // In one round trip.
+  const [instance, task, cancel] = await Promise.all([
+    findInstance(tx, work.instanceId),
+    lockTask(tx, work),
+    lastCancel(tx, work.instanceId),
+  ]);
   if (instance === undefined || task === undefined || instance.driverEpoch !== work.epoch || task.claim >= work.claim) {
     throw staleDriver();
   }
   if (task.status !== 'running') return undefined;
-  await claimTask(tx, task.id, work.claim);
+  claimTask(tx, task.id, work.claim);
   const input = task.inputAt === undefined ? task.input : await findPayload(tx, work.instanceId, task.inputAt, 'input');
-  return {
-    task: { ...task, input, attempts: task.attempts + 1 },
-    instance,
-    cancelled: (await lastCancel(tx, work.instanceId)) !== undefined,
-  };
+  return { task: { ...task, input, attempts: task.attempts + 1 }, instance, cancelled: cancel !== undefined };
 }
 
 /** Writes the outcome, if this attempt still is the one that may. */
@@ -107,7 +107,7 @@ export async function abandonStep(
     const run = await lockRun(performing, tx, work.instanceId);
     const task = await lockTask(tx, work);
     if (task?.status !== 'running') return driveOn(performing, tx, run, work.epoch);
-    await claimTask(tx, task.id, NEWEST_CLAIM);
+    claimTask(tx, task.id, NEWEST_CLAIM);
     const { path, stepId, visit } = work;
     return driveOn(performing, tx, run, work.epoch, {
       kind: 'step_failed',

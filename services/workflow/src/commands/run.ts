@@ -1,16 +1,17 @@
-import type { DescMessage } from '@bufbuild/protobuf';
 import { AppError } from '@flotilla/errors';
-import { appendEvents, type NewEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
-import { type Instance, lockInstance, saveView } from '../db/instance-repository.ts';
-import { appendJournal, readJournal } from '../db/journal-repository.ts';
+import { insertEndedGrant } from '../db/grant-repository.ts';
+import { type Birth, type Instance, lockInstance } from '../db/instance-repository.ts';
+import { readJournal } from '../db/journal-repository.ts';
+import { writeMove } from '../db/move-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import type { Definition } from '../domain/definition.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { Recorded } from '../domain/journal.ts';
-import { applyEntry, type RunState } from '../domain/run-state.ts';
+import { applyEntry, emptyState, type RunState } from '../domain/run-state.ts';
 import type { Moving } from './advance.ts';
-import { type Projection, projectEntry } from './project-entry.ts';
+import { followEntry } from './follow-entry.ts';
+import { eventOf, taskMoves } from './project-entries.ts';
 
 /**
  * A run as whoever moves it knows it: its row is locked, so that nobody else writes its journal until the transaction ends, or
@@ -20,6 +21,8 @@ export interface Run {
   readonly instance: Instance;
   readonly definition: Definition;
   readonly state: RunState;
+  /** Until its first move is written: its row is not there yet. */
+  readonly birth?: Birth;
 }
 
 /** What a run's expressions know of it. */
@@ -32,6 +35,7 @@ export async function lockRun({ definitions, states }: Moving, tx: Tx<Schema>, i
   if (instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
   const definition = await definitions.ofVersion(tx, instance.workflowId, instance.workflowVersion);
   let { length, state, bytes } = states.get(instanceId);
+  if (length === 0 && instance.journalLength === 1) return { instance, definition, state: justStarted(instance) };
   while (length < instance.journalLength) {
     const { entries, bytes: read } = await readJournal(tx, instanceId, length);
     if (entries.length === 0) throw new Error(`The journal of ${instanceId} is shorter than its row says.`);
@@ -44,9 +48,15 @@ export async function lockRun({ definitions, states }: Moving, tx: Tx<Schema>, i
   return { instance, definition, state };
 }
 
+/** What the first entry of a journal says is in the row, too. */
+function justStarted({ input, createdAt }: Instance): RunState {
+  return applyEntry(emptyState, { kind: 'instance_started', input, occurredAt: createdAt.toISOString() });
+}
+
 /**
  * Appends entries to the journal of a run and brings everything derived from it up to date: its row, tasks, undos, events.
- * Throws STALE_DRIVER when another driver has taken the run over since this epoch, or somebody else has written the journal.
+ * The transaction fails with STALE_DRIVER when another driver has taken the run over since this epoch, or somebody else has
+ * written the journal.
  */
 export async function record(
   moving: Moving,
@@ -57,32 +67,28 @@ export async function record(
 ): Promise<Run> {
   if (epoch !== run.instance.driverEpoch) throw staleDriver();
   if (entries.length === 0) return run;
-  const { instance } = run;
-  const journalLength = instance.journalLength + entries.length;
+  const { instance, definition, birth } = run;
+  const { id, journalLength: length } = instance;
   let state = run.state;
-  const written = entries.map((entry) => {
+  const states = entries.map((entry) => {
     state = applyEntry(state, entry);
-    return { entry, state };
+    return state;
   });
-  const view = { ...viewOf(state), journalLength };
-  // The one statement that is waited for: it holds only who knows the run as it is.
-  if (!(await saveView(tx, instance.id, view, { epoch, length: instance.journalLength }))) throw staleDriver();
-  appendJournal(tx, tx.scope.tenantId, instance.id, instance.journalLength, entries);
-  const after: Run = {
-    definition: run.definition,
-    state,
-    instance: { ...instance, ...view, revision: instance.revision + 1 },
-  };
-  const events: NewEvent<DescMessage>[] = [];
-  const announce: Projection['announce'] = (event) => void events.push(event as NewEvent<DescMessage>);
+  const view = { ...viewOf(state), journalLength: length + entries.length };
+  const after: Run = { definition, state, instance: { ...instance, ...view, revision: instance.revision + 1 } };
+  const runAt = (index: number): Run => ({ ...after, state: states[index] ?? state });
+  const tasks = taskMoves(definition, length, entries);
+  const events = entries.flatMap((entry) => eventOf(after, entry) ?? []);
+  const caused = tx.causedBy(instance.causationDepth);
+  writeMove(caused, { instanceId: id, birth, known: { epoch, length }, entries, view, tasks, events }, staleDriver);
+  // A grant ends with a change of its run's row; of this one there is none.
+  if (birth !== undefined && state.settled && instance.parent === undefined)
+    await insertEndedGrant(tx, instance.grantId);
   const early: Recorded[] = [];
-  for (const [index, { entry, state: then }] of written.entries()) {
-    const seq = instance.journalLength + index + 1;
-    const projection = { tx, performers: moving.performers, announce, seq };
-    const outcome = await projectEntry(projection, { ...after, state: then }, entry);
+  for (const [index, entry] of entries.entries()) {
+    const outcome = await followEntry(tx, moving.performers, runAt(index), entry);
     if (outcome !== undefined) early.push({ ...outcome, occurredAt: entry.occurredAt });
   }
-  appendEvents(tx.causedBy(instance.causationDepth), instance.id, events);
   return record(moving, tx, after, epoch, early);
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from '@flotilla/errors';
 import type { Tx } from '@flotilla/postgres';
-import { insertInstance, type ParentStep } from '../db/instance-repository.ts';
+import type { ParentStep } from '../db/instance-repository.ts';
 import { asStored } from '../db/json-column.ts';
 import type { Schema } from '../db/schema.ts';
 import { shareWorkflow } from '../db/workflow-repository.ts';
@@ -30,7 +30,7 @@ export interface StartWish {
 }
 
 /** What its row begins with. */
-const newborn = { driverEpoch: 1, journalLength: 0, wakeWanted: false, revision: 1 };
+const newborn = { driverEpoch: 1, journalLength: 0, wakeWanted: false, revision: 0 };
 
 /** Accepts a run: its row and the first entry of its journal. Who drives it is started after the commit. */
 export async function startInstance(
@@ -42,6 +42,7 @@ export async function startInstance(
   if (workflow === undefined) throw new AppError('not_found', 'WORKFLOW_NOT_FOUND', 'There is no such workflow.');
   const version = versionToStart(workflow, wish.version);
   const definition = await moving.definitions.ofVersion(tx, workflow.id, version);
+  if (!wish.version) moving.definitions.remember(tx.scope.tenantId, workflow.id, definition);
   definition.checkInput(wish.input);
   const { id, tags, grantId, traceparent, driver } = wish;
   const input = asStored(wish.input);
@@ -61,7 +62,6 @@ export async function startInstance(
     createdAt: at,
     driver: driver?.name ?? ('temporal' as const),
   };
-  insertInstance(tx, tx.scope.tenantId, accepted, driver?.name === 'lane' ? driver.leaseMs : 0);
   const depth = wish.parent?.depth ?? 0;
   const instance = {
     ...accepted,
@@ -70,7 +70,8 @@ export async function startInstance(
     ...viewOf(emptyState),
     causationDepth: tx.scope.causationDepth ?? 0,
   };
-  const before: Run = { instance, definition, state: emptyState };
+  const birth = { instance: accepted, leaseMs: driver?.name === 'lane' ? driver.leaseMs : 0 };
+  const before: Run = { instance, definition, state: emptyState, birth };
   const entry = { kind: 'instance_started', input } as const;
   // A lane begins at once; another driver asks what is first.
   if (driver?.name === 'lane') return moveOn(moving, tx, before, instance.driverEpoch, entry);

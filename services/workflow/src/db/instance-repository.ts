@@ -1,4 +1,12 @@
-import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import {
+  after,
+  type Cursor,
+  type ReadTx,
+  type Selectable,
+  sql,
+  type TransactionScope,
+  type Tx,
+} from '@flotilla/postgres';
 import type { InstanceView } from '../domain/instance.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { InstanceStatus } from '../domain/run-state.ts';
@@ -91,36 +99,101 @@ export type NewInstance = Pick<
   | 'driver'
 > & { readonly parent: (ParentStep & { readonly effectKey: string; readonly depth: number }) | undefined };
 
-/** @param leaseMs for how long the lane has the run for itself that it begins in */
-export function insertInstance(tx: Tx<Schema>, tenantId: string, instance: NewInstance, leaseMs: number): void {
-  tx.send(
-    tx
-      .insertInto('workflow_instances')
-      .values({
-        id: instance.id,
-        tenant_id: tenantId,
-        workflow_id: instance.workflowId,
-        workflow_version: instance.workflowVersion,
-        workflow_slug: instance.workflowSlug,
-        input: toColumn(instance.input),
-        steps_total: instance.stepsTotal,
-        tags: [...instance.tags],
-        parent_instance_id: instance.parent?.instanceId ?? null,
-        parent_path: instance.parent?.path ?? null,
-        parent_visit: instance.parent?.visit ?? null,
-        parent_effect_key: instance.parent?.effectKey ?? null,
-        depth: instance.parent?.depth ?? 0,
-        traceparent: instance.traceparent,
-        grant_id: instance.grantId,
-        causation_depth: tx.scope.causationDepth ?? 0,
-        created_by: instance.createdBy,
-        created_at: instance.createdAt,
-        driver: instance.driver,
-        lease_until:
-          instance.driver === 'lane' ? sql<Date>`now() + make_interval(secs => ${leaseMs / 1000}::float8)` : null,
-      })
-      .compile(),
-  );
+/** A run that begins: what its row starts with, beside what follows from its journal. */
+export interface Birth {
+  readonly instance: NewInstance;
+  /** For how long the lane has the run for itself that it begins in. */
+  readonly leaseMs: number;
+}
+
+/** Adds a value to a statement, and answers the place that it has there: `$1`. */
+export type Bind = (value: unknown) => string;
+
+/** What the row of a run says after a move. */
+export type RowView = InstanceView & { readonly journalLength: number };
+
+/** Writes the row of a run that begins; a part of the statement of its first move. */
+export function instanceInserted(
+  bind: Bind,
+  scope: TransactionScope,
+  birth: Birth,
+  view: RowView,
+  events: number,
+): string {
+  const { instance, leaseMs } = birth;
+  const { parent } = instance;
+  const isHeld = instance.driver === 'lane';
+  const columns: Record<string, string> = {
+    id: bind(instance.id),
+    tenant_id: bind(scope.tenantId),
+    workflow_id: bind(instance.workflowId),
+    workflow_version: bind(instance.workflowVersion),
+    workflow_slug: bind(instance.workflowSlug),
+    input: bind(toColumn(instance.input)),
+    steps_total: bind(instance.stepsTotal),
+    tags: bind(instance.tags),
+    parent_instance_id: bind(parent?.instanceId ?? null),
+    parent_path: bind(parent?.path ?? null),
+    parent_visit: bind(parent?.visit ?? null),
+    parent_effect_key: bind(parent?.effectKey ?? null),
+    depth: bind(parent?.depth ?? 0),
+    traceparent: bind(instance.traceparent),
+    grant_id: bind(instance.grantId),
+    causation_depth: bind(scope.causationDepth ?? 0),
+    created_by: bind(instance.createdBy),
+    created_at: bind(instance.createdAt),
+    driver: bind(instance.driver),
+    lease_until: isHeld ? `now() + make_interval(secs => ${bind(leaseMs / 1000)}::float8)` : 'null',
+    ...viewed(bind, view),
+    settled_at: view.settled ? 'now()' : 'null',
+    event_seq: bind(events),
+  };
+  return `insert into workflow_instances (${Object.keys(columns).join(', ')})
+    values (${Object.values(columns).join(', ')}) returning id, event_seq`;
+}
+
+/**
+ * Writes what follows from the journal into the row, for a driver of this epoch only that knows the journal up to its end;
+ * a part of the statement of a move. Counting events up keeps the trigger from it that says when the row was changed.
+ */
+export function instanceUpdated(
+  bind: Bind,
+  id: string,
+  view: RowView,
+  known: { readonly epoch: number; readonly length: number },
+  events: number,
+): string {
+  const columns: Record<string, string> = {
+    ...viewed(bind, view),
+    settled_at: view.settled ? 'coalesce(settled_at, now())' : 'null',
+    ...(view.settled && {
+      lease_until: 'null',
+      driver: `case driver when 'queued' then 'temporal' else driver end`,
+    }),
+    revision: 'revision + 1',
+    event_seq: `event_seq + ${bind(events)}`,
+    updated_at: 'now()',
+  };
+  const changes = Object.entries(columns).map(([name, value]) => `${name} = ${value}`);
+  return `update workflow_instances set ${changes.join(', ')}
+    where id = ${bind(id)} and driver_epoch = ${bind(known.epoch)} and journal_length = ${bind(known.length)}
+    returning id, event_seq`;
+}
+
+function viewed(bind: Bind, view: RowView): Record<string, string> {
+  return {
+    status: bind(view.status),
+    compensation: bind(view.compensation),
+    output: bind(view.output === undefined ? null : toColumn(view.output)),
+    steps_done: bind(view.stepsDone),
+    current_steps: bind(view.currentSteps),
+    error_reason: bind(view.error?.reason ?? null),
+    error_message: bind(view.error?.message ?? null),
+    error_step: bind(view.error?.path ?? null),
+    started_at: bind(view.startedAt ?? null),
+    completed_at: bind(view.completedAt ?? null),
+    journal_length: bind(view.journalLength),
+  };
 }
 
 export async function findInstance(tx: ReadTx<Schema>, id: string): Promise<Instance | undefined> {
@@ -160,7 +233,7 @@ export interface InstanceFilter {
   readonly parentInstanceId: string;
 }
 
-/** Uses the index workflow_instances_of_parent, workflow_instances_newest, workflow_instances_of_workflow, or workflow_instances_by_starter. */
+/** Uses the index workflow_instances_of_parent, workflow_instances_of_workflow, workflow_instances_by_starter, or the unique key. */
 export async function listInstances(
   tx: ReadTx<Schema>,
   filter: InstanceFilter & { readonly cursor: Cursor | undefined; readonly limit: number },
@@ -188,44 +261,6 @@ export async function hasUnfinishedInstance(tx: ReadTx<Schema>, workflowId: stri
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
-}
-
-/**
- * Writes what follows from the journal into the row, for a driver of this epoch only that knows the journal up to its end.
- * Answers whether there was one.
- */
-export async function saveView(
-  tx: Tx<Schema>,
-  id: string,
-  view: InstanceView & { readonly journalLength: number },
-  known: { readonly epoch: number; readonly length: number },
-): Promise<boolean> {
-  const { numUpdatedRows } = await tx
-    .updateTable('workflow_instances')
-    .set({
-      status: view.status,
-      compensation: view.compensation,
-      output: view.output === undefined ? null : toColumn(view.output),
-      steps_done: view.stepsDone,
-      current_steps: [...view.currentSteps],
-      error_reason: view.error?.reason ?? null,
-      error_message: view.error?.message ?? null,
-      error_step: view.error?.path ?? null,
-      started_at: view.startedAt ?? null,
-      completed_at: view.completedAt ?? null,
-      settled_at: view.settled ? sql<Date>`coalesce(settled_at, now())` : null,
-      ...(view.settled && {
-        lease_until: null,
-        driver: sql<'lane' | 'temporal'>`case driver when 'queued' then 'temporal' else driver end`,
-      }),
-      journal_length: view.journalLength,
-      revision: sql<number>`revision + 1`,
-    })
-    .where('id', '=', id)
-    .where('driver_epoch', '=', known.epoch)
-    .where('journal_length', '=', known.length)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
 }
 
 /** Makes the driver that ended a stale one; the next has the epoch answered, and the run acts by another grant. */

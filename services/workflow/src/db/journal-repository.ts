@@ -1,6 +1,6 @@
-import { type ReadTx, sql, type Tx } from '@flotilla/postgres';
+import { type ReadTx, sql } from '@flotilla/postgres';
 import type { JournalEntry, Recorded } from '../domain/journal.ts';
-import { packEntry, unpackEntries } from './payload-repository.ts';
+import { unpackEntries } from './payload-repository.ts';
 import type { Schema } from './schema.ts';
 
 /** A page of a run's journal, and how much text it is. */
@@ -36,33 +36,6 @@ export async function readJournal(
 function placed(entry: unknown): JournalEntry {
   const { stepId } = entry as { stepId?: string };
   return (stepId === undefined ? entry : { path: stepId, ...(entry as object) }) as JournalEntry;
-}
-
-/** Appends entries behind `length`, which the caller read under the row lock of the run. */
-export function appendJournal(
-  tx: Tx<Schema>,
-  tenantId: string,
-  instanceId: string,
-  length: number,
-  entries: readonly Recorded[],
-): void {
-  tx.send(
-    tx
-      .insertInto('workflow_journal')
-      .values(
-        entries.map(({ occurredAt, ...entry }, index) => ({
-          tenant_id: tenantId,
-          instance_id: instanceId,
-          seq: length + index + 1,
-          kind: entry.kind,
-          step_id: 'stepId' in entry ? (entry.stepId ?? null) : null,
-          visit: 'visit' in entry ? entry.visit : null,
-          entry: packEntry(tx, instanceId, length + index + 1, entry),
-          occurred_at: occurredAt,
-        })),
-      )
-      .compile(),
-  );
 }
 
 /** The wish that the run shall end, since it was last retried. */

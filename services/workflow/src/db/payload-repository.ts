@@ -7,25 +7,40 @@ import type { Schema } from './schema.ts';
 const LARGE = 64 * 1024;
 const FIELDS = ['input', 'facts', 'undo', 'output'] as const;
 
-export function isLarge(value: JsonValue | undefined): boolean {
-  return value !== undefined && JSON.stringify(value).length > LARGE;
+/** Text of JSON that does not lie where it belongs but beside the journal. */
+export function isLarge(text: string): boolean {
+  return text.length > LARGE;
 }
 
-/** The text of an entry; its large values are kept beside, and named in `large`. */
-export function packEntry(tx: Tx<Schema>, instanceId: string, seq: number, entry: object): string {
+/** A value that lies beside the journal. */
+export interface Payload {
+  readonly seq: number;
+  readonly field: string;
+  readonly value: string;
+}
+
+/** The text of an entry. Its large values are added to `beside`, and named in `large`. */
+export function packEntry(seq: number, entry: object, beside: Payload[]): string {
   const text = toColumn(entry as never);
-  if (text.length <= LARGE) return text;
+  if (!isLarge(text)) return text;
   const rest: Record<string, unknown> = { ...entry };
   const large: string[] = [];
   for (const field of FIELDS) {
-    const value = rest[field] as JsonValue | undefined;
-    if (value === undefined || !isLarge(value)) continue;
+    const value = rest[field] === undefined ? '' : toColumn(rest[field] as JsonValue);
+    if (!isLarge(value)) continue;
     large.push(field);
     delete rest[field];
-    const row = { tenant_id: tx.scope.tenantId, instance_id: instanceId, seq, field, value: toColumn(value) };
-    tx.send(tx.insertInto('workflow_payloads').values(row).compile());
+    beside.push({ seq, field, value });
   }
   return toColumn({ ...rest, large } as never);
+}
+
+/** Keeps what {@link packEntry} put aside; the row of the run is there already. */
+export function insertPayloads(tx: Tx<Schema>, instanceId: string, payloads: readonly Payload[]): void {
+  for (const payload of payloads) {
+    const row = { tenant_id: tx.scope.tenantId, instance_id: instanceId, ...payload };
+    tx.send(tx.insertInto('workflow_payloads').values(row).compile());
+  }
 }
 
 interface Packed {

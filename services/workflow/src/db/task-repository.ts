@@ -1,7 +1,5 @@
-import { after, type Cursor, newId, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { JsonValue } from '../domain/json.ts';
-import { toColumn } from './json-column.ts';
-import { isLarge } from './payload-repository.ts';
 import type { Schema, Tasks } from './schema.ts';
 
 /** One visit of one step: a projection of the journal, and the place where attempts are counted. */
@@ -54,37 +52,6 @@ const columns = [
   'duration_ms',
 ] as const;
 
-export function insertTask(
-  tx: Tx<Schema>,
-  tenantId: string,
-  task: Pick<Task, 'instanceId' | 'path' | 'stepId' | 'stepKind' | 'visit' | 'input' | 'maxAttempts'> & {
-    readonly effectKey: string | undefined;
-    readonly startedAt: string;
-    /** The place of the journal's entry. */
-    readonly seq: number;
-  },
-): void {
-  tx.send(
-    tx
-      .insertInto('tasks')
-      .values({
-        id: newId(),
-        tenant_id: tenantId,
-        instance_id: task.instanceId,
-        path: task.path,
-        step_id: task.stepId,
-        step_kind: task.stepKind,
-        visit: task.visit,
-        status: 'running',
-        ...(isLarge(task.input) ? { input_at: task.seq } : { input: toColumn(task.input) }),
-        max_attempts: task.maxAttempts,
-        effect_key: task.effectKey ?? null,
-        started_at: task.startedAt,
-      })
-      .compile(),
-  );
-}
-
 export interface StepPlace {
   readonly instanceId: string;
   readonly path: string;
@@ -111,8 +78,10 @@ function atPlace(tx: ReadTx<Schema>, { instanceId, path, visit }: StepPlace) {
 }
 
 /** Counts an attempt and makes it the one that may write the outcome. */
-export async function claimTask(tx: Tx<Schema>, taskId: string, claim: number): Promise<void> {
-  await tx.updateTable('tasks').set({ claim, attempts: sql<number>`attempts + 1` }).where('id', '=', taskId).execute();
+export function claimTask(tx: Tx<Schema>, taskId: string, claim: number): void {
+  tx.send(
+    tx.updateTable('tasks').set({ claim, attempts: sql<number>`attempts + 1` }).where('id', '=', taskId).compile(),
+  );
 }
 
 /** Counts only where the attempt still is the newest one. */
@@ -148,39 +117,6 @@ export function countTriedStep(
         failures: sql<number>`failures + ${tried.failures}::integer`,
         error_reason: tried.error.reason,
         error_message: tried.error.message,
-      })
-      .where('instance_id', '=', instanceId)
-      .where(atPath(path))
-      .where('visit', '=', visit)
-      .compile(),
-  );
-}
-
-export function finishTask(
-  tx: Tx<Schema>,
-  { instanceId, path, visit }: StepPlace,
-  end: {
-    readonly output: JsonValue | undefined;
-    readonly error: { readonly reason: string; readonly message: string } | undefined;
-    readonly completedAt: string;
-    readonly attempts: number;
-    /** The place of the journal's entry. */
-    readonly seq: number;
-  },
-): void {
-  const isBeside = isLarge(end.output);
-  tx.send(
-    tx
-      .updateTable('tasks')
-      .set({
-        status: end.error === undefined ? 'completed' : 'failed',
-        output: end.output === undefined || isBeside ? null : toColumn(end.output),
-        output_at: isBeside ? end.seq : null,
-        error_reason: end.error?.reason ?? null,
-        error_message: end.error?.message ?? null,
-        attempts: sql<number>`greatest(attempts, ${Math.max(1, end.attempts)}::integer)`,
-        completed_at: end.completedAt,
-        duration_ms: sql<number>`least(2147483647, greatest(0, extract(epoch from ${end.completedAt}::timestamptz - started_at) * 1000))::integer`,
       })
       .where('instance_id', '=', instanceId)
       .where(atPath(path))

@@ -1,7 +1,7 @@
 import { toJson } from '@bufbuild/protobuf';
 import { events, registry } from '@flotilla/contracts';
 import type { DomainEvent } from '@flotilla/events';
-import type { Tx } from '@flotilla/postgres';
+import type { ReadTx, Tx } from '@flotilla/postgres';
 import type { Editing } from '../commands/create-workflow.ts';
 import { fireTrigger } from '../commands/fire-trigger.ts';
 import type { Schema } from '../db/schema.ts';
@@ -10,6 +10,11 @@ import type { JsonObject } from '../domain/json.ts';
 
 /** The topics of domain events; captured changes are for audit only. */
 export const eventTopics: readonly string[] = [...new Set(events.map(({ topic }) => topic))];
+
+/** The types of events that some trigger of the tenant listens to. */
+export async function listenedTo(tx: ReadTx<Schema>, types: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set((await findListeners(tx, types)).map(({ eventType }) => eventType));
+}
 
 /** Fires the triggers of a tenant that listen to these events, which are all of the tenant's own. `fired` is told when there were any. */
 export function onAnyEvent(editing: Editing, fired: () => void) {

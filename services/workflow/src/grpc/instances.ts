@@ -15,7 +15,7 @@ import { toCompensationMessage, toTaskMessage } from '../messages/task-message.t
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
 import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
-import { definitionToStart } from '../queries/workflows.ts';
+import { definitionFor } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
 import { type Granting, withGrant } from './with-grant.ts';
 
@@ -46,8 +46,7 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const startedBy = actorId(call);
       const id = running.newId();
       // What can be refused is refused before a grant is made for nothing.
-      const definition = await db.read(call, (tx) => definitionToStart(running, tx, workflowId));
-      definition.checkInput(input);
+      const definition = await definitionFor(running, call, workflowId, input);
       const { traceparent } = call;
       const start = startFor(running, call.principal.tenantId, definition);
       const accept = (grantId: string) =>

@@ -29,7 +29,7 @@ export function createAdmission(needs: {
   readonly log: Logger;
 }): Admission {
   const { db, lane, leaseMs, everyMs, meters, log } = needs;
-  const { places } = lane;
+  const { places, pace } = lane;
   let looking: Promise<void> | undefined;
   let again = false;
   let timer: NodeJS.Timeout | undefined;
@@ -37,9 +37,10 @@ export function createAdmission(needs: {
 
   async function look(): Promise<void> {
     for (;;) {
-      const worthwhile = Math.min(WORTHWHILE, Math.ceil(places.share / 4));
-      if (stopped || places.room() < worthwhile) return;
-      const wish = { places: places.free(), share: places.share, leaseMs, busy: places.busy() };
+      const allowed = pace.allowed();
+      const room = Math.min(places.room(), allowed - places.taken());
+      if (stopped || room < Math.min(WORTHWHILE, Math.ceil(places.share / 4), Math.ceil(allowed / 2))) return;
+      const wish = { places: room, share: places.share, leaseMs, busy: places.busy() };
       const admitted = await db.withoutTenant((tx) => admitQueued(tx, wish));
       meters.admitted(admitted.length);
       for (const run of admitted) lane.driveAdmitted(places.take(run.tenantId), run);

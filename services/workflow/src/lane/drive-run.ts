@@ -1,4 +1,5 @@
 import type { StepAction } from '../domain/action.ts';
+import type { StepOutcome } from '../domain/journal.ts';
 import { visitKey } from '../domain/path.ts';
 import type { Attempted } from './attempt.ts';
 import { type Course, courseOf, type WhyNot } from './course.ts';
@@ -25,6 +26,9 @@ export interface Road {
   readonly isOver: () => boolean;
   readonly isStopped: () => boolean;
 }
+
+/** Outcomes in one transaction. */
+const MOST_AT_ONCE = 100;
 
 /** Drives a run from its journal for as long as nothing makes it wait. */
 export function driveRun(road: Road, held: HeldRun): Driving {
@@ -78,12 +82,14 @@ export function driveRun(road: Road, held: HeldRun): Driving {
       asks = false;
       if ((await road.moves.lookAgain(held)) === 'lost') return 'lost';
     }
-    for (let next = ended.shift(); next !== undefined; next = ended.shift()) {
-      if ('broken' in next) throw next.broken;
-      if ('tried' in next) tried.push(next.tried);
-      if ('outcome' in next && (await road.moves.settle(held, next.outcome)) === 'lost') return 'lost';
+    // What ended while the move before was written goes together.
+    const outcomes: StepOutcome[] = [];
+    for (const one of ended.splice(0, MOST_AT_ONCE)) {
+      if ('broken' in one) throw one.broken;
+      if ('tried' in one) tried.push(one.tried);
+      if ('outcome' in one) outcomes.push(one.outcome);
     }
-    return 'moved';
+    return outcomes.length === 0 ? 'moved' : road.moves.settle(held, outcomes);
   }
 
   const departed = drive().finally(() => {

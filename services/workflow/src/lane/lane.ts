@@ -1,7 +1,5 @@
 import type { Logger } from '@flotilla/observability';
-import { moveOn } from '../commands/advance.ts';
 import { driverScope, type Performing } from '../commands/perform.ts';
-import { lockRun } from '../commands/run.ts';
 import type { UnderDriver } from '../db/driver-repository.ts';
 import { giveToTemporal, renewLeases } from '../db/lane-repository.ts';
 import { countTriedStep } from '../db/task-repository.ts';
@@ -13,6 +11,7 @@ import { type Departure, type Driving, driveRun } from './drive-run.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { HeldRun } from './held-run.ts';
 import { createMoves } from './moves.ts';
+import { createPace, type Pace } from './pace.ts';
 import { createPlaces, type Place } from './places.ts';
 
 /** How large a lane is. Times in milliseconds. */
@@ -43,6 +42,8 @@ export interface Lane {
   /** A command has written the run's journal. Answers whether the run is in this lane. */
   poke(instanceId: string): boolean;
   readonly places: ReturnType<typeof createPlaces>;
+  /** Of runs that queued. */
+  readonly pace: Pace;
   start(): void;
   /** Lets steps under way end, and gives every run to Temporal. */
   stop(graceMs: number): Promise<void>;
@@ -154,8 +155,11 @@ export function createLane(
     }
   }
 
+  const pace = createPace({ most: limits.runs, isBehind: () => writes.waiting() > limits.concurrentMoves });
+
   return {
     places,
+    pace,
     takes({ driver, steps: all, start }) {
       const first = all.get(start);
       return limits.runs > 0 && driver !== 'temporal' && first?.takesLong !== true && first?.suspend === undefined;
@@ -163,14 +167,10 @@ export function createLane(
     reserve: (tenantId) => (closing ? undefined : places.reserve(tenantId)),
     drive,
     driveAdmitted(place, reference) {
-      const { tenantId, instanceId, epoch } = reference;
+      const { instanceId } = reference;
       track(
-        writes
-          .run(tenantId, () =>
-            db.inTenant(driverScope(tenantId), async (tx) =>
-              moveOn(performing, tx, await lockRun(performing, tx, instanceId), epoch),
-            ),
-          )
+        moves
+          .begin(reference)
           .then((moved) => drive(place, { ...reference, ...moved }))
           .catch((error: unknown) => {
             place.release();

@@ -15,6 +15,7 @@ export interface Places {
   /** For runs that were admitted from the queue: whoever chose them has looked at the places. */
   take(tenantId: string): Place;
   free(): number;
+  taken(): number;
   /** How many runs could be admitted at most, as far as is known who waits. */
   room(): number;
   /** Of one tenant, at most. */
@@ -64,6 +65,7 @@ export function createPlaces(options: {
     reserve: (tenantId) =>
       taken >= runs || (running.get(tenantId) ?? 0) >= share || waiting.has(tenantId) ? undefined : take(tenantId),
     free,
+    taken: () => taken,
     room: () =>
       waiting.size === 0
         ? free()

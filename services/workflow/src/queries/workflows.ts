@@ -1,9 +1,10 @@
 import { AppError } from '@flotilla/errors';
-import { pageSizeOf, pageToken, type ReadTx, toPage } from '@flotilla/postgres';
+import { type Database, pageSizeOf, pageToken, type ReadCall, type ReadTx, toPage } from '@flotilla/postgres';
 import type { Definitions } from '../commands/definitions.ts';
 import type { Schema } from '../db/schema.ts';
 import { findWorkflow, listWorkflows } from '../db/workflow-repository.ts';
 import type { Definition } from '../domain/definition.ts';
+import type { JsonObject } from '../domain/json.ts';
 import { versionToStart, type Workflow, type WorkflowStatus } from '../domain/workflow.ts';
 
 export async function getWorkflow(tx: ReadTx<Schema>, id: string): Promise<Workflow> {
@@ -30,6 +31,33 @@ export async function definitionToStart(
   tx: ReadTx<Schema>,
   id: string,
 ): Promise<Definition> {
-  const workflow = await getWorkflow(tx, id);
-  return definitions.ofVersion(tx, id, versionToStart(workflow));
+  return definitions.ofVersion(tx, id, versionToStart(await getWorkflow(tx, id)));
+}
+
+/**
+ * The same for a call, if the definition takes the input. What the last run was made of is guessed at without a look at the
+ * database; the start itself looks.
+ *
+ * @throws AppError what the start would be refused for
+ */
+export async function definitionFor(
+  running: { readonly db: Database<Schema>; readonly definitions: Definitions },
+  call: ReadCall,
+  workflowId: string,
+  input: JsonObject,
+): Promise<Definition> {
+  const last = running.definitions.lastOf(call.principal.tenantId, workflowId);
+  if (last !== undefined && takes(last, input)) return last;
+  const definition = await running.db.read(call, (tx) => definitionToStart(running, tx, workflowId));
+  definition.checkInput(input);
+  return definition;
+}
+
+function takes(definition: Definition, input: JsonObject): boolean {
+  try {
+    definition.checkInput(input);
+    return true;
+  } catch {
+    return false;
+  }
 }

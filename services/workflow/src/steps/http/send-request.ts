@@ -1,5 +1,11 @@
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http';
+import { request as requestHttps, Agent as SecureAgent } from 'node:https';
 import { AppError } from '@flotilla/errors';
 import { checkTarget } from '@flotilla/outbound';
 
@@ -20,26 +26,50 @@ export interface Answer {
 /** As much as a step may leave, escapes of JSON not counted. */
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 
-/** Sends one request and reads the whole answer. Follows no redirect; keeps no connection. */
+/**
+ * Connections are kept for a moment, below the five seconds after which common servers close them. Each was made to an
+ * address that was checked.
+ */
+const keeping = { keepAlive: true, timeout: 4_000, maxFreeSockets: 64 };
+const agents = { 'http:': new Agent(keeping), 'https:': new SecureAgent(keeping) };
+
+/** A kept connection broke when it was used again, before any answer: as a rule its server had closed it, and read nothing. */
+class ConnectionGone extends Error {}
+
+/** Sends one request and reads the whole answer. Follows no redirect. */
 export async function sendRequest(outgoing: OutgoingRequest, allowedHosts: ReadonlySet<string>): Promise<Answer> {
   const url = parseUrl(outgoing.url);
   const target = checkTarget(url, allowedHosts);
-  const { method, headers, body, signal } = outgoing;
+  const { signal } = outgoing;
+  const agent = agents[url.protocol === 'https:' ? 'https:' : 'http:'];
   try {
-    return await new Promise<Answer>((resolve, reject) => {
-      const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-      const request: ClientRequest = send(url, { method, headers, agent: false, signal, ...target }, (response) => {
-        readAnswer(response).then(resolve, (error: unknown) => {
-          request.destroy();
-          reject(error);
-        });
-      });
-      request.on('error', reject);
-      request.end(body);
+    return await ask(outgoing, url, { ...target, agent }).catch((error: unknown) => {
+      if (error instanceof ConnectionGone && !signal.aborted) return ask(outgoing, url, { ...target, agent: false });
+      throw error;
     });
   } catch (error) {
     throw toFailure(error, signal);
   }
+}
+
+function ask(outgoing: OutgoingRequest, url: URL, way: RequestOptions): Promise<Answer> {
+  const { method, headers, body, signal } = outgoing;
+  return new Promise<Answer>((resolve, reject) => {
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+    let answered = false;
+    const request: ClientRequest = send(url, { method, headers, signal, ...way }, (response) => {
+      answered = true;
+      readAnswer(response).then(resolve, (error: unknown) => {
+        request.destroy();
+        reject(error);
+      });
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const isGone = !answered && request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      reject(isGone ? new ConnectionGone(error.message) : error);
+    });
+    request.end(body);
+  });
 }
 
 async function readAnswer(response: IncomingMessage): Promise<Answer> {

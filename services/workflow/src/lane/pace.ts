@@ -1,0 +1,48 @@
+/** How many runs a lane holds while others queue. */
+export interface Pace {
+  /** So many at most, for now. */
+  allowed(): number;
+}
+
+const LEAST = 4;
+const ADJUST_EVERY_MS = 50;
+const STEP = 2;
+/** Of its time, the event loop is at work. */
+const BUSY = 0.8;
+
+/**
+ * More runs at once than this process and its database get through only make everybody wait longer, a tenant with a single run
+ * too. So a lane that is behind takes half as many from the queue, and a few more as soon as it keeps up. Runs that do little
+ * but wait for their steps fill it.
+ */
+export function createPace(needs: {
+  readonly most: number;
+  /** Whether writing has fallen behind. */
+  readonly isBehind: () => boolean;
+  readonly now?: () => number;
+  readonly utilization?: () => number;
+}): Pace {
+  const { most, isBehind, now = () => performance.now(), utilization = utilizationSince() } = needs;
+  const least = Math.min(LEAST, most);
+  let allowed = most;
+  let adjustedAt = Number.NEGATIVE_INFINITY;
+  return {
+    allowed() {
+      if (now() - adjustedAt < ADJUST_EVERY_MS) return allowed;
+      adjustedAt = now();
+      const behind = utilization() > BUSY || isBehind();
+      allowed = behind ? Math.max(least, Math.floor(allowed / 2)) : Math.min(most, allowed + STEP);
+      return allowed;
+    },
+  };
+}
+
+/** Since it was asked for the last time. */
+function utilizationSince(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const { utilization } = performance.eventLoopUtilization(last);
+    last = performance.eventLoopUtilization();
+    return utilization;
+  };
+}

@@ -24,16 +24,21 @@ const transactionOf = async (tx: Tx<Schema>) => {
   return { id: rows[0]?.id, traceparent: tx.scope.traceparent };
 };
 
+interface Terms {
+  readonly lane?: string;
+  readonly deadline?: Date;
+}
+
 /** A lane whose first transaction is held open until the rest has come. */
 function startLane() {
   const { write } = createGatheredWrites(db);
   const tenantId = randomUUID();
   const opened = Promise.withResolvers<void>();
   const isOver = Promise.withResolvers<void>();
-  const wish = <T>(body: (tx: Tx<Schema>) => Promise<T>, lane = 'lane') => {
+  const wish = <T>(body: (tx: Tx<Schema>) => Promise<T>, { lane = 'lane', deadline }: Terms = {}) => {
     const traceparent = newTraceparent();
     const scope = { tenantId, actor: { type: 'user', id: 'u' }, traceparent };
-    return { traceparent, written: write({ scope, lane, body }) };
+    return { traceparent, written: write({ scope, lane, deadline, body }) };
   };
   const first = wish(async (tx) => {
     opened.resolve();
@@ -47,7 +52,7 @@ test('what comes while a transaction is on its way shares the next one; each kee
   const { first, wish, opened, release } = startLane();
   await opened;
   const rest = [wish(transactionOf), wish(transactionOf)];
-  const other = await wish(transactionOf, 'other').written;
+  const other = await wish(transactionOf, { lane: 'other' }).written;
   release();
   const [one, two, three] = await Promise.all([first, ...rest].map(({ written }) => written));
   expect(two?.id).toBe(three?.id);
@@ -71,6 +76,20 @@ test('what one of them meets is its own affair: the others are written without i
     { status: 'fulfilled', value: { id: expect.stringMatching(/^\d+$/) } },
     { status: 'rejected', reason: { reason: 'REFUSED' } },
     { status: 'rejected', reason: { code: 'invalid_argument' } },
+  ]);
+});
+
+test('whoever has no time left is told so, and the others go on', async () => {
+  const { first, wish, opened, release } = startLane();
+  await opened;
+  const late = wish(transactionOf, { deadline: new Date(Date.now() - 1) });
+  const good = wish(transactionOf);
+  const outcomes = Promise.allSettled([late.written, good.written]);
+  release();
+  await first.written;
+  expect(await outcomes).toMatchObject([
+    { status: 'rejected', reason: { code: 'deadline_exceeded' } },
+    { status: 'fulfilled', value: { traceparent: good.traceparent } },
   ]);
 });
 

@@ -27,13 +27,18 @@ interface Member {
 }
 
 const maxTogether = 16;
+/** Whoever has less time than this bounds the statements by it, which is no affair of the others. */
+const leastLeftMs = 1_000;
 
 export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
   /** Who waits, by lane; a lane without a transaction on its way has no entry. */
   const lanes = new Map<string, Member[]>();
 
   async function drain(key: string, waiting: Member[], first: Member): Promise<void> {
-    for (let members = [first]; members.length > 0; members = waiting.splice(0, maxTogether)) await together(members);
+    for (let members = [first]; members.length > 0; members = waiting.splice(0, maxTogether)) {
+      const late = new Set(members.filter(hasLittleTime));
+      await Promise.all([alone([...late]), together(members.filter((member) => !late.has(member)))]);
+    }
     lanes.delete(key);
   }
 
@@ -80,6 +85,10 @@ export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
       });
     },
   };
+}
+
+function hasLittleTime({ wish: { deadline } }: Member): boolean {
+  return deadline !== undefined && deadline.getTime() - Date.now() < leastLeftMs;
 }
 
 function isUncertain(error: unknown): boolean {

@@ -44,7 +44,7 @@ export function createTrackerClient(baseUrl: string): TrackerClient {
     async countsOf(runIds) {
       const { records, entries } = await state();
       const ids = new Set(records.filter(({ runId }) => runIds.has(runId)).map(({ id }) => id));
-      return countLedger(entries.filter((entry) => ids.has(entry.recordId)));
+      return countLedger(entries.filter((entry) => 'recordId' in entry && ids.has(entry.recordId)));
     },
   };
 }

@@ -7,7 +7,8 @@ export interface Dice {
   whole(least: number, most: number): number;
   /** Whether something happens that does so `share` of the time, 0…1. */
   happens(share: number): boolean;
-  one<T>(of: readonly [T, ...T[]]): T;
+  /** Draws from a shuffled pack, which is shuffled anew when it is used up: each comes as often as it is in it. */
+  pack<T>(of: readonly [T, ...T[]]): () => T;
 }
 
 export function createDice(seed: number): Dice {
@@ -16,6 +17,12 @@ export function createDice(seed: number): Dice {
   return {
     whole,
     happens: (share) => whole(0, 9_999) < share * 10_000,
-    one: (of) => of[whole(0, of.length - 1)] ?? of[0],
+    pack: (of) => {
+      const left: (typeof of)[number][] = [];
+      return () => {
+        if (left.length === 0) left.push(...of);
+        return left.splice(whole(0, left.length - 1), 1)[0] ?? of[0];
+      };
+    },
   };
 }

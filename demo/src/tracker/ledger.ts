@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Mood } from './moods.ts';
 
 /** What happened at the tracker, in order; the file is the only state. */
 export type LedgerEntry =
@@ -18,7 +19,9 @@ export type LedgerEntry =
       readonly undid: 'opened' | 'published' | 'nothing';
       readonly recordId: string;
     }
-  | { readonly kind: 'locked' | 'unlocked'; readonly recordId: string };
+  | { readonly kind: 'locked' | 'unlocked'; readonly recordId: string }
+  /** A request of the run met this mood. */
+  | { readonly kind: 'treated'; readonly as: Mood['action']; readonly on: Mood['on']; readonly runId: string };
 
 export interface ChangeRecord {
   readonly id: string;
@@ -91,6 +94,8 @@ export function recordsOf(entries: readonly LedgerEntry[]): ReadonlyMap<string, 
       case 'locked':
       case 'unlocked':
         change(entry.recordId, { locked: entry.kind === 'locked' });
+        break;
+      case 'treated':
     }
   }
   return records;

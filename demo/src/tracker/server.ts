@@ -17,6 +17,7 @@ export function createTrackerServer(ledger: Ledger): FastifyInstance {
   /** Applies a change in the tracker's present mood. */
   async function answer(reply: FastifyReply, on: Mood['on'], runId: string | undefined, apply: () => Answer) {
     const mood = moods.take(on, runId);
+    if (mood !== undefined) ledger.append({ kind: 'treated', as: mood.action, on, runId: runId ?? '' });
     if (mood?.action === 'refuse') {
       return reply
         .code(mood.status ?? 503)

@@ -1,4 +1,4 @@
-import type { Invariant } from '../sagas/compare.ts';
+import type { Invariant } from '../sagas/finding.ts';
 
 /** A fault of the product itself, put into a copy of its sources: the drill must find it. */
 export interface Mutant {
@@ -46,5 +46,21 @@ export const mutants: readonly Mutant[] = [
     file: 'services/workflow/src/steps/http/perform.ts',
     original: "        'idempotency-key': attempt.effectKey,\n",
     mutation: '',
+  },
+  {
+    name: 'undo-forward',
+    about: 'effects are taken back in the order in which they happened',
+    breaks: ['inversions'],
+    file: 'services/workflow/src/domain/compensate.ts',
+    original: '  for (let at = state.undoneFrom - 1; at >= keeps; at -= 1) {\n',
+    mutation: '  for (let at = keeps; at < state.effects.size; at += 1) {\n',
+  },
+  {
+    name: 'reserve-nothing',
+    about: 'a call reserves nothing in the budgets that bound it',
+    breaks: ['budgetOvershoot'],
+    file: 'services/llm-agent/src/db/attempt-repository.ts',
+    original: '      ${reservation.promptTokens}, ${reservation.completionTokens})`;\n',
+    mutation: '      ${0 * reservation.promptTokens}, ${0 * reservation.completionTokens})`;\n',
   },
 ];

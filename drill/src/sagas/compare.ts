@@ -1,19 +1,12 @@
+import { calls } from './compare-calls.ts';
+import { type Finding, found } from './finding.ts';
 import type { AskedRun } from './runs.ts';
-import type { JournalRow, Stores, TargetEntry } from './stores.ts';
-
-/** What may not be after any fault. */
-export const invariants = ['lost', 'doubled', 'unfinishedUndos', 'inversions'] as const;
-export type Invariant = (typeof invariants)[number];
-
-/** A place where two stores contradict each other. */
-export interface Finding {
-  readonly invariant: Invariant;
-  readonly what: string;
-}
+import type { JournalRow, Stores } from './stores.ts';
+import type { TargetEntry } from './target.ts';
 
 /**
  * Compares what different processes wrote down about the same runs: the target its log, the workflow service its journal,
- * every service its published events, the audit service what it took in, llm-agent its ledger, the provider its requests.
+ * every service its published events, the audit service what it took in, llm-agent its ledger, the provider its bill.
  * Pure; an empty answer means that they agree.
  */
 export function compare(asked: readonly AskedRun[], stores: Stores): Finding[] {
@@ -25,22 +18,23 @@ export function compare(asked: readonly AskedRun[], stores: Stores): Finding[] {
     ...undoOrder(stores, journals),
     ...events(stores, journals),
     ...calls(stores),
+    ...messages(stores),
   ];
 }
 
-const found = (invariant: Invariant, what: string): Finding => ({ invariant, what });
-
 function runsThatWereAsked(asked: readonly AskedRun[], { runs }: Stores): Finding[] {
   const byId = new Map(runs.map((run) => [run.id, run]));
-  return asked.flatMap(({ id, shape, mayEnd }) => {
+  return asked.flatMap(({ id, shape, mayEnd, mayFailFor }) => {
     const run = byId.get(id);
     if (run === undefined) return [found('lost', `run ${id} (${shape}) was accepted and is not there`)];
     if (!run.settled) {
       const invariant = run.compensation === 'none' ? 'lost' : 'unfinishedUndos';
       return [found(invariant, `run ${id} (${shape}) is still ${run.status}, compensation ${run.compensation}`)];
     }
-    if (!mayEnd.includes(run.status)) {
-      return [found('lost', `run ${id} (${shape}) ended ${run.status} instead of ${mayEnd.join(' or ')}`)];
+    const mayFail = run.status === 'failed' && mayFailFor !== undefined && run.errorReason === mayFailFor;
+    if (!mayFail && !mayEnd.includes(run.status)) {
+      const how = `${run.status} (${run.errorReason ?? ''})`;
+      return [found('lost', `run ${id} (${shape}) ended ${how} instead of ${mayEnd.join(' or ')}`)];
     }
     return [];
   });
@@ -158,13 +152,8 @@ function events({ sent, waiting, audited }: Stores, journals: ReadonlyMap<string
   return findings;
 }
 
-function calls({ ledgerLines, providerHits, notifications }: Stores): Finding[] {
-  return [
-    ...(providerHits > ledgerLines
-      ? [found('lost', `the provider was asked ${providerHits} times, the ledger has ${ledgerLines} lines`)]
-      : []),
-    ...notifications
-      .filter(({ times }) => times > 1)
-      .map(({ key, times }) => found('doubled', `message ${key} was accepted ${times} times`)),
-  ];
+function messages({ notifications }: Stores): Finding[] {
+  return notifications
+    .filter(({ times }) => times > 1)
+    .map(({ key, times }) => found('doubled', `message ${key} was accepted ${times} times`));
 }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dice } from '../dice.ts';
-import { shapes } from './shapes.ts';
+import { Refused } from '../rest.ts';
+import { heldShape, items, type Shape, shapes, thinkingShape } from './shapes.ts';
+import { readTarget } from './target.ts';
 import type { World } from './world.ts';
 
 /** A run that the fleet said it would do. */
@@ -9,17 +11,31 @@ export interface AskedRun {
   readonly shape: string;
   /** The statuses in which it may end, as rows spell them. */
   readonly mayEnd: readonly string[];
+  /** It may also fail for this reason. */
+  readonly mayFailFor?: string | undefined;
 }
 
 /** Starts runs, some of which must fail, are cancelled, or meet a slow target. */
 export interface Runs {
   readonly asked: readonly AskedRun[];
-  /** Starts so many more, at most `atOnce` of them unfinished at a time. Resolves when all of them have ended, or time is up. */
-  start(count: number): Promise<void>;
+  /**
+   * Starts so many, at most `atOnce` of them unfinished at a time, but for those that are put aside for faults. Resolves when
+   * they have ended, or time is up.
+   */
+  start(count: number, aside: number): Promise<void>;
+  /** Starts some of those aside at once, and resolves while the target holds the answers to their steps back. Their ends are waited for by `rested`. */
+  startHeld(count: number): Promise<void>;
+  /** Starts some of those aside that ask an agent. */
+  startThinking(count: number): Promise<void>;
+  rested(): Promise<void>;
 }
 
 const atOnce = 16;
-const patienceMs = 600_000;
+const patienceMs = 300_000;
+const heldMs = 7_000;
+
+/** What a decision may meet that has come to an end meanwhile. */
+const tooLate = new Set(['APPROVAL_CANCELLED', 'APPROVAL_DECIDED', 'APPROVAL_EXPIRED', 'ALREADY_ANSWERED']);
 
 export function createRuns(needs: {
   readonly world: World;
@@ -30,68 +46,118 @@ export function createRuns(needs: {
 }): Runs {
   const { world, dice, trackerUrl, targetUrl } = needs;
   const asked: AskedRun[] = [];
+  const forFaults: Promise<void>[] = [];
+  let leftAside = 0;
+  const nextShape = dice.pack(shapes);
+  const nextFailure = new Map(shapes.map((shape) => [shape, dice.pack(shape.failable)]));
+  const nextFate = dice.pack(['none', 'none', 'none', 'cancelled', 'held', 'late', 'undone late']);
+
+  async function begin(shape: Shape, failAt: string, isCancelled: boolean): Promise<string> {
+    const input = { target: targetUrl, failAt, items };
+    const { id } = await world.rest.ask('POST', `/v1/workflows/${world.workflowIds.get(shape)}:start`, { input });
+    const ends = failAt === '' ? 'completed' : 'failed';
+    const mayEnd = isCancelled ? [ends, 'cancelled'] : [ends];
+    asked.push({ id, shape: shape.name, mayEnd, mayFailFor: shape.mayFailFor });
+    return id;
+  }
 
   async function one(): Promise<void> {
-    const shape = dice.one(shapes);
-    const failAt = dice.happens(0.4) ? dice.one(shape.failable) : '';
-    const fate = dice.one(['none', 'none', 'none', 'cancelled', 'held', 'late'] as const);
-    const cancelAfterMs = dice.whole(0, 1_500);
-    const moodMs = dice.whole(500, 8_000);
-    const { rest, workflowIds } = world;
-    const input = { target: targetUrl, failAt, items: ['a', 'b', 'c', 'd', 'e'] };
-    const { id } = await rest.ask('POST', `/v1/workflows/${workflowIds.get(shape)}:start`, { input });
-    const ends = failAt === '' ? 'completed' : 'failed';
+    const shape = nextShape();
+    const fate = nextFate();
+    const fails = fate === 'undone late' || dice.happens(0.35);
+    const failAt = fails ? (nextFailure.get(shape)?.() ?? '') : '';
     const isCancelled = fate === 'cancelled' || fate === 'late';
-    asked.push({ id, shape: shape.name, mayEnd: isCancelled ? [ends, 'cancelled'] : [ends] });
-    if (fate === 'held' || fate === 'late') await mood(trackerUrl, id, fate === 'held' ? 'hold' : 'late', moodMs);
+    const ms = dice.whole(5_000, 9_000);
+    const cancelAfterMs = fate === 'late' ? dice.whole(700, 2_500) : dice.whole(0, 1_500);
+    const id = await begin(shape, failAt, isCancelled);
+    if (fate === 'held') await treat(trackerUrl, { on: 'open', action: 'hold', runId: id, ms, times: 3 });
+    if (fate === 'late') await treat(trackerUrl, { on: 'open', action: 'late', runId: id, ms, times: 3 });
+    if (fate === 'undone late') await treat(trackerUrl, { on: 'undo', action: 'late', runId: id, ms, times: 1 });
     if (isCancelled) {
       await delay(cancelAfterMs);
-      await rest.ask('POST', `/v1/instances/${id}:cancel`, { reason: 'The drill has changed its mind.' });
+      await world.rest.ask('POST', `/v1/instances/${id}:cancel`, { reason: 'The drill has changed its mind.' });
     }
-    await ended(id, shape.approval === true);
+    const verdict = failAt === 'ask' ? 'VERDICT_REJECT' : 'VERDICT_APPROVE';
+    await ended(id, shape.approval === true ? verdict : undefined);
   }
 
-  /** Says yes to what the run asks. Whoever was not answered in time by a service that was killed asks again. */
-  async function approve(instanceId: string): Promise<void> {
+  /** Answers what the run asks. Whoever was not answered in time by a service that was killed asks again. */
+  async function decide(instanceId: string, verdict: string): Promise<void> {
     const path = `/v1/approvals?instanceId=${instanceId}&status=APPROVAL_STATUS_PENDING`;
     for (const { id } of (await world.rest.ask('GET', path)).approvals) {
-      // It may have been answered, or cancelled with its run, in between.
-      await world.rest.ask('POST', `/v1/approvals/${id}:decide`, { verdict: 'VERDICT_APPROVE' }).catch(() => undefined);
+      try {
+        await world.rest.ask('POST', `/v1/approvals/${id}:decide`, { verdict });
+      } catch (error) {
+        if (!(error instanceof Refused && tooLate.has(error.reason))) throw error;
+      }
     }
   }
 
-  async function ended(id: string, asks: boolean): Promise<void> {
+  async function ended(id: string, verdict?: string): Promise<void> {
     const giveUpAt = Date.now() + patienceMs;
     while (Date.now() < giveUpAt) {
       const run = await world.rest.ask('GET', `/v1/instances/${id}`);
       const undoing = /RUNNING|STUCK/.test(run.compensation ?? '');
       if (run.completeTime !== undefined && !undoing) return;
-      if (asks) await approve(id);
+      if (verdict !== undefined) await decide(id, verdict);
       await delay(500);
     }
   }
 
+  function awaitLater(id: string): void {
+    const end = ended(id);
+    end.catch(() => undefined);
+    forFaults.push(end);
+  }
+
+  function take(wished: number): number {
+    const count = Math.min(wished, leftAside);
+    leftAside -= count;
+    return count;
+  }
+
   return {
     asked,
-    async start(count) {
-      let left = count;
+    async start(count, aside) {
+      leftAside = aside;
+      let left = count - aside;
       const caller = async () => {
         for (; left > 0; ) {
           left -= 1;
           await one();
         }
       };
-      await Promise.all(Array.from({ length: Math.min(atOnce, count) }, caller));
+      await Promise.all(Array.from({ length: Math.min(atOnce, left) }, caller));
+    },
+    async startHeld(wished) {
+      const count = take(wished);
+      const ids = await Promise.all(Array.from({ length: count }, () => begin(heldShape, '', false)));
+      for (const id of ids) {
+        await treat(trackerUrl, { on: 'open', action: 'hold', runId: id, ms: heldMs, times: 1 });
+        awaitLater(id);
+      }
+      const met = async () => {
+        const { treated } = await readTarget(trackerUrl).catch(() => ({ treated: [] }));
+        return treated.filter(({ runId }) => ids.includes(runId)).length;
+      };
+      const giveUpAt = Date.now() + heldMs;
+      while ((await met()) < count / 2 && Date.now() < giveUpAt) await delay(100);
+    },
+    async startThinking(count) {
+      for (let more = take(count); more > 0; more -= 1) awaitLater(await begin(thinkingShape, '', false));
+    },
+    async rested() {
+      await Promise.all(forFaults);
     },
   };
 }
 
 /** Has the target treat the next requests of a run badly. A target that was just killed has forgotten: no harm. */
-async function mood(trackerUrl: string, runId: string, action: 'hold' | 'late', ms: number): Promise<void> {
+async function treat(trackerUrl: string, mood: Readonly<Record<string, unknown>>): Promise<void> {
   await fetch(`${trackerUrl}/moods`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ on: 'open', action, runId, ms, times: 3 }),
+    body: JSON.stringify(mood),
     signal: AbortSignal.timeout(5_000),
   }).catch(() => undefined);
 }

@@ -37,7 +37,10 @@ export async function runAttempt<T>(options: AttemptOptions, work: (info: Attemp
     });
   } catch (failure) {
     const error = toAppError(failure);
-    if (error.code === 'internal') log.error({ err: error, activity: context.info.activityType }, 'an activity failed');
+    // An attempt that was given to another worker ends by its signal.
+    const isOurs = !context.cancellationSignal.aborted;
+    if (error.code === 'internal' && isOurs)
+      log.error({ err: error, activity: context.info.activityType }, 'an activity failed');
     const told = ApplicationFailure.create({
       message: error.reason,
       type: error.reason,

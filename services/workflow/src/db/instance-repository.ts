@@ -122,7 +122,7 @@ export function instanceInserted(
 ): string {
   const { instance, leaseMs } = birth;
   const { parent } = instance;
-  const isHeld = instance.driver === 'lane';
+  const isHeld = instance.driver === 'lane' && !view.settled;
   const columns: Record<string, string> = {
     id: bind(instance.id),
     tenant_id: bind(scope.tenantId),

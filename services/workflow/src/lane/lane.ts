@@ -155,7 +155,7 @@ export function createLane(
     }
   }
 
-  const pace = createPace({ most: limits.runs, isBehind: () => writes.waiting() > limits.concurrentMoves });
+  const pace = createPace({ most: limits.runs });
 
   return {
     places,

@@ -1,23 +1,30 @@
 import { expect, test } from 'vitest';
 import { createPace } from './pace.ts';
 
-test('a lane that keeps up is filled, one that falls behind holds half as many, and a few always', () => {
+/** A lane in which as much time passes between two looks as the pace wants. */
+function paced(most: number, utilization: () => number): { now(): number; next(): number } {
   let clock = 0;
-  let behind = false;
-  const pace = createPace({ most: 10, isBehind: () => behind, now: () => clock, utilization: () => 0 });
-  const next = () => {
-    clock += 50;
-    return pace.allowed();
+  const pace = createPace({ most, now: () => clock, utilization });
+  return {
+    now: () => pace.allowed(),
+    next() {
+      clock += 50;
+      return pace.allowed();
+    },
   };
-  expect(next()).toBe(10);
-  behind = true;
-  expect([next(), next(), next()]).toEqual([5, 4, 4]);
-  behind = false;
-  expect(pace.allowed()).toBe(4);
-  expect([next(), next(), next(), next()]).toEqual([6, 8, 10, 10]);
+}
+
+test('a lane that keeps up is filled, a busy one holds half as many, and some always', () => {
+  let utilization = 0.5;
+  const { now, next } = paced(40, () => utilization);
+  expect(next()).toBe(40);
+  utilization = 0.9;
+  expect([next(), next(), next()]).toEqual([20, 16, 16]);
+  utilization = 0.5;
+  expect(now()).toBe(16);
+  expect([next(), next()]).toEqual([20, 24]);
 });
 
-test('a busy event loop counts as being behind; a lane with few places has no more than them', () => {
-  const pace = createPace({ most: 2, isBehind: () => false, now: () => Date.now(), utilization: () => 0.9 });
-  expect(pace.allowed()).toBe(2);
+test('a lane with few places has no more than them', () => {
+  expect(paced(2, () => 0.9).next()).toBe(2);
 });

@@ -4,25 +4,24 @@ export interface Pace {
   allowed(): number;
 }
 
-const LEAST = 4;
+/** As many moves share transactions well, and stand before nobody for long. */
+const LEAST = 16;
 const ADJUST_EVERY_MS = 50;
-const STEP = 2;
+const STEP = 4;
 /** Of its time, the event loop is at work. */
 const BUSY = 0.8;
 
 /**
- * More runs at once than this process and its database get through only make everybody wait longer, a tenant with a single run
- * too. So a lane that is behind takes half as many from the queue, and a few more as soon as it keeps up. Runs that do little
- * but wait for their steps fill it.
+ * More runs at once than this process gets through only make everybody wait longer, a tenant with a single run too. So a lane
+ * that is busy takes half as many from the queue, and a few more as soon as it is not. Runs that do little but wait for their
+ * steps fill it.
  */
 export function createPace(needs: {
   readonly most: number;
-  /** Whether writing has fallen behind. */
-  readonly isBehind: () => boolean;
   readonly now?: () => number;
   readonly utilization?: () => number;
 }): Pace {
-  const { most, isBehind, now = () => performance.now(), utilization = utilizationSince() } = needs;
+  const { most, now = () => performance.now(), utilization = utilizationSince() } = needs;
   const least = Math.min(LEAST, most);
   let allowed = most;
   let adjustedAt = Number.NEGATIVE_INFINITY;
@@ -30,8 +29,7 @@ export function createPace(needs: {
     allowed() {
       if (now() - adjustedAt < ADJUST_EVERY_MS) return allowed;
       adjustedAt = now();
-      const behind = utilization() > BUSY || isBehind();
-      allowed = behind ? Math.max(least, Math.floor(allowed / 2)) : Math.min(most, allowed + STEP);
+      allowed = utilization() > BUSY ? Math.max(least, Math.floor(allowed / 2)) : Math.min(most, allowed + STEP);
       return allowed;
     },
   };

@@ -15,7 +15,7 @@ export interface WriteTogether {
 }
 
 /** Pieces in one transaction. */
-const MOST_TOGETHER = 8;
+const MOST_TOGETHER = 16;
 
 /**
  * While nothing waits, each piece has a transaction of its own. Under load those that wait share one, and its commit. Where

@@ -63,7 +63,7 @@ export const mapItems: Benchmark = {
           },
         ],
         notes: [
-          'From the start call to the end of the run; 50 items under way at once. Processor time of all processes but the load generator.',
+          'From the start call to the end of the run; 50 items under way at once. Processor time of all processes but the load generator until nothing is left to do, at least one turn of the sweep: with few items it is mostly that.',
         ],
       };
     }),

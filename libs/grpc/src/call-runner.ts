@@ -5,6 +5,7 @@ import { currentTraceparent, type Logger, newTraceparent, withTraceparent } from
 import type { Metadata } from '@grpc/grpc-js';
 import { admit } from './admission.ts';
 import type { Call, Principal, PrincipalVerifier } from './call.ts';
+import { causationEntry, parseCausation, withCausation } from './causation.ts';
 import { deadlineExceeded, withDeadline } from './deadline.ts';
 import { idempotencyScope } from './idempotency.ts';
 import type { OutcomeReporter } from './outcome.ts';
@@ -73,6 +74,7 @@ export async function runCall(
   const timer = setTimeout(() => running.abort(deadlineExceeded()), leftMs);
   let principal: Principal | undefined;
   let traceparent = '';
+  const causationDepth = parseCausation(textOf(surface.metadata, causationEntry));
 
   async function work(): Promise<void> {
     traceparent = currentTraceparent() ?? newTraceparent();
@@ -92,6 +94,7 @@ export async function runCall(
       ...admitted,
       ...(key !== undefined && { idempotency: idempotencyScope(method, request, key) }),
       traceparent,
+      causationDepth,
       deadline,
       signal: controller.signal,
       method,
@@ -105,7 +108,7 @@ export async function runCall(
   let error: AppError | undefined;
   try {
     await withTraceparent(textOf(surface.metadata, 'traceparent'), name, () =>
-      withDeadline(deadline, () => untilAborted(controller.signal, work())),
+      withCausation(causationDepth, () => withDeadline(deadline, () => untilAborted(controller.signal, work()))),
     );
   } catch (failure) {
     error = toAppError(failure);

@@ -10,6 +10,8 @@ export interface Call {
   readonly principal: Principal;
   /** W3C trace context of the caller. */
   readonly traceparent: string;
+  /** How many events led to the call, as its caller says; undefined where none did. */
+  readonly causationDepth?: number | undefined;
   /** When the caller stops waiting. Calls made from inside this one end a little earlier by themselves. */
   readonly deadline: Date;
   /** Aborted with a coded error when the caller hangs up, the deadline passes or the server goes down. */

@@ -13,6 +13,7 @@ import { methodRules } from '@flotilla/contracts';
 import { AppError } from '@flotilla/errors';
 import { currentTraceparent, type Metrics, newTraceparent } from '@flotilla/observability';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { causationEntry, currentCausation } from './causation.ts';
 import { channelOptions } from './channel-options.ts';
 import { remainingMs } from './deadline.ts';
 import { fromServiceError } from './status-details.ts';
@@ -104,6 +105,8 @@ function createPreparation({ token, deadlineMs = 10_000 }: GrpcClientOptions) {
     const bearer = methodRules(method).public ? undefined : (call.token ?? (await token?.()));
     const metadata = bearer === undefined || bearer === '' ? new Metadata() : withBearer(bearer).clone();
     metadata.set('traceparent', call.traceparent ?? currentTraceparent() ?? newTraceparent());
+    const causation = currentCausation();
+    if (causation !== undefined) metadata.set(causationEntry, String(causation));
     if (call.idempotencyKey !== undefined) metadata.set('idempotency-key', call.idempotencyKey);
     return { metadata, deadline: Date.now() + remainingMs(wishedMs) };
   };

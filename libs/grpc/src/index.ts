@@ -1,4 +1,5 @@
 export { anonymous, type Call, type IdempotencyScope, type Principal, type PrincipalVerifier } from './call.ts';
+export { currentCausation, parseCausation, withCausation } from './causation.ts';
 export { type CallOptions, createGrpcClient, type GrpcClient, type GrpcClientOptions } from './client.ts';
 export { remainingMs, withDeadline } from './deadline.ts';
 export { idempotencyScope } from './idempotency.ts';

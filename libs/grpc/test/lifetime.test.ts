@@ -3,7 +3,7 @@ import { ExecutionService } from '@flotilla/contracts/agent';
 import { UserService } from '@flotilla/contracts/identity';
 import { currentTraceparent, newTraceparent, traceIdOf, withTraceparent } from '@flotilla/observability';
 import { expect, test, vi } from 'vitest';
-import { withDeadline } from '../src/index.ts';
+import { currentCausation, withCausation, withDeadline } from '../src/index.ts';
 import { partly, startServer, tokenFor, untilAborted } from './harness.ts';
 
 const id = '01938f5e-7b7a-7000-8000-000000000001';
@@ -84,6 +84,21 @@ test('the trace of the caller goes on in the handler', async () => {
   const user = await withTraceparent(traceparent, 'test', () => users.getUser({ id }));
   expect(traceIdOf(user.id)).toBe(traceIdOf(traceparent));
   expect(traceIdOf(user.username)).toBe(traceIdOf(traceparent));
+});
+
+test('how many events led to a call is known in its handler, and to the calls made in there', async () => {
+  const { clientOf } = await startServer([
+    partly(UserService, {
+      getUser: async (_request, call) => ({
+        id: String(call.causationDepth),
+        username: String(currentCausation()),
+      }),
+    }),
+  ]);
+  const users = clientOf(UserService, await tokenFor({ permissions }));
+  expect(await users.getUser({ id })).toMatchObject({ id: 'undefined', username: 'undefined' });
+  expect(await withCausation(0, () => users.getUser({ id }))).toMatchObject({ id: '0', username: '0' });
+  expect(await withCausation(7, () => users.getUser({ id }))).toMatchObject({ id: '7', username: '7' });
 });
 
 test('a stream arrives in order and ends with the error that the handler throws', async () => {

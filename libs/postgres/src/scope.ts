@@ -8,7 +8,7 @@ export interface TransactionScope {
   readonly agentId?: string | undefined;
   readonly actor: { readonly type: string; readonly id: string };
   readonly traceparent?: string | undefined;
-  /** How many events led to this transaction; 0 for a call. */
+  /** How many events led to this transaction; undefined where none did. */
   readonly causationDepth?: number | undefined;
 }
 
@@ -30,6 +30,8 @@ export interface ReadCall {
     readonly actor: { readonly type: string; readonly id: string };
   };
   readonly traceparent?: string | undefined;
+  /** How many events led to the call. */
+  readonly causationDepth?: number | undefined;
   /** Statements do not run longer than this. */
   readonly deadline?: Date | undefined;
 }
@@ -42,7 +44,7 @@ export interface WriteCall extends ReadCall {
 /** The scope of a call, for a second transaction of the same call by `inTenant`. */
 export function scopeOf(call: ReadCall): TransactionScope {
   const { tenantId, userId, actor } = call.principal;
-  return { tenantId, userId, actor, traceparent: call.traceparent };
+  return { tenantId, userId, actor, traceparent: call.traceparent, causationDepth: call.causationDepth };
 }
 
 /** The scope of look-ups before the tenant is known. */

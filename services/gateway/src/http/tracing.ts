@@ -1,3 +1,4 @@
+import { parseCausation } from '@flotilla/grpc';
 import { newTraceparent, traceIdOf } from '@flotilla/observability';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
@@ -6,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** W3C trace context: the caller's, or a new one. */
     traceparent: string;
+    /** How many events led to the request, where a run made it. */
+    causationDepth: number | undefined;
   }
 }
 
@@ -13,9 +16,12 @@ declare module 'fastify' {
 export const tracing = plugin(
   async (app: FastifyInstance) => {
     app.decorateRequest('traceparent', '');
+    app.decorateRequest('causationDepth', undefined);
     app.addHook('onRequest', async (request, reply) => {
       const received = request.headers.traceparent;
       request.traceparent = typeof received === 'string' && isTraceparent(received) ? received : newTraceparent();
+      const causation = request.headers['causation-depth'];
+      request.causationDepth = typeof causation === 'string' ? parseCausation(causation) : undefined;
       reply.header('traceresponse', request.traceparent);
       reply.header('x-trace-id', traceIdOf(request.traceparent));
     });

@@ -1,3 +1,4 @@
+import { withCausation } from '@flotilla/grpc';
 import { withTraceparent } from '@flotilla/observability';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { buildRequest } from '../transcoding/build-request.ts';
@@ -31,7 +32,9 @@ export function unaryHandler(
     const idempotencyKey = idempotencyKeyOf(request);
     const signal = route.verb === 'GET' ? goneSignal(reply.raw) : undefined;
     const answer = await withTraceparent(request.traceparent, `${route.verb} ${route.template}`, () =>
-      caller.unary(route.method, message, { token: request.principalToken, deadlineMs, idempotencyKey, signal }),
+      withCausation(request.causationDepth, () =>
+        caller.unary(route.method, message, { token: request.principalToken, deadlineMs, idempotencyKey, signal }),
+      ),
     );
     const { status, json, etag, location } = showReply(route, created, answer);
     if (etag !== undefined) reply.header('etag', entityTag(etag));

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { DeliverWebhookRequestSchema, type DeliverWebhookResponse, TriggerService } from '@flotilla/contracts/workflow';
 import { AppError } from '@flotilla/errors';
+import { withCausation } from '@flotilla/grpc';
 import { withTraceparent } from '@flotilla/observability';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { MethodCaller } from './call-method.ts';
@@ -33,7 +34,7 @@ export async function webhooks(
         body: request.body ?? new Uint8Array(),
       });
       const answer = await withTraceparent(request.traceparent, `POST ${template}`, () =>
-        caller.unary(rpc, message, { deadlineMs }),
+        withCausation(request.causationDepth, () => caller.unary(rpc, message, { deadlineMs })),
       );
       const { firingId } = answer as DeliverWebhookResponse;
       return reply.code(202).header('cache-control', 'no-store').send({ firingId });

@@ -16,28 +16,37 @@ export interface Delivering extends Editing {
 }
 
 /** So that an unknown path takes as long as a wrong signature. */
-const nobodys = newWebhookSecret();
+const nobodys = [newWebhookSecret()];
 
 /** Accepts a signed delivery, once. Before the signature is known to be right, nothing is told: not even whether there is such a path. */
 export async function deliverWebhook(
   delivering: Delivering,
-  { path, traceparent, ...delivery }: SignedDelivery & { readonly path: string; readonly traceparent: string },
+  {
+    path,
+    traceparent,
+    causationDepth,
+    ...delivery
+  }: SignedDelivery & {
+    readonly path: string;
+    readonly traceparent: string;
+    readonly causationDepth: number;
+  },
 ): Promise<string> {
   const { db, keyring, now } = delivering;
   const webhook = await db.withoutTenant((tx) => findWebhook(tx, path));
-  const secret =
-    webhook === undefined ? nobodys : open(keyring, secretPlace(webhook.tenantId, webhook.id), webhook.sealedSecret);
-  if (!isSignedBy(secret, delivery, now()) || webhook === undefined) {
+  const secrets =
+    webhook?.sealedSecrets.map((sealed) => open(keyring, secretPlace(webhook.tenantId, webhook.id), sealed)) ?? nobodys;
+  if (!secrets.some((secret) => isSignedBy(secret, delivery, now())) || webhook === undefined) {
     throw new AppError('unauthenticated', 'WEBHOOK_REFUSED', 'The delivery is not signed as it should be, or too old.');
   }
   const value = parse(delivery.body);
   const actor = { type: 'service', id: 'workflow' };
-  return db.inTenant({ tenantId: webhook.tenantId, actor, traceparent }, async (tx) => {
+  return db.inTenant({ tenantId: webhook.tenantId, actor, traceparent, causationDepth }, async (tx) => {
     const trigger = await findTrigger(tx, webhook.id);
     if (trigger?.status !== 'enabled') {
       throw new AppError('failed_precondition', 'TRIGGER_DISABLED', 'The trigger is disabled.');
     }
-    const happening = { key: delivery.id, cause: 'webhook', value, at: now(), traceparent, causationDepth: 0 } as const;
+    const happening = { key: delivery.id, cause: 'webhook', value, at: now(), traceparent, causationDepth } as const;
     return (await fireTrigger(delivering, tx, trigger, happening))?.id ?? '';
   });
 }

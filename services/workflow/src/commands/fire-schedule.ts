@@ -10,7 +10,7 @@ import type { Editing } from './create-workflow.ts';
 export async function fireSchedule(
   { now, newId }: Editing,
   tx: Tx<Schema>,
-  wish: { id: string; traceparent: string },
+  wish: { id: string; traceparent: string; causationDepth: number },
 ): Promise<Firing> {
   const schedule = await findSchedule(tx, wish.id);
   if (schedule === undefined) throw new AppError('not_found', 'SCHEDULE_NOT_FOUND', 'There is no such schedule.');
@@ -25,7 +25,7 @@ export async function fireSchedule(
     input: schedule.defaultInput,
     nominalAt: now(),
     traceparent: wish.traceparent,
-    causationDepth: 0,
+    causationDepth: wish.causationDepth,
   });
   const firing = await findFiring(tx, id);
   if (firing === undefined) throw new AppError('internal', 'FIRING_LOST', 'Something went wrong on our side.');

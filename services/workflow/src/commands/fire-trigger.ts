@@ -78,8 +78,7 @@ async function loopOf(
   traceparent: string,
   { cause, causationDepth }: Happening,
 ): Promise<AppError | undefined> {
-  if (cause !== 'event') return undefined;
   const deep = causationDepth > maxCausationDepth;
-  if (!deep && (await countInTrace(tx, id, traceparent)) <= MAX_IN_TRACE) return undefined;
+  if (!deep && (cause !== 'event' || (await countInTrace(tx, id, traceparent)) <= MAX_IN_TRACE)) return undefined;
   return new AppError('failed_precondition', 'CAUSATION_TOO_DEEP', 'Events caused events too many times.');
 }

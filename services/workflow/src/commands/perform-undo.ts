@@ -20,6 +20,7 @@ import { lockRun, type Run, staleDriver } from './run.ts';
 interface Claimed {
   readonly undo: Compensation;
   readonly traceparent: string;
+  readonly causationDepth: number;
 }
 
 /**
@@ -59,14 +60,15 @@ export async function performUndo(
 async function attempt(
   performing: Performing,
   work: Assignment,
-  { undo, traceparent }: Claimed,
+  { undo, traceparent, causationDepth }: Claimed,
   control: Control,
 ): Promise<void> {
   const performer = performing.performers.get(undo.stepKind);
   if (performer?.undo === undefined) throw new Error(`Nobody undoes steps of kind ${undo.stepKind}.`);
   const withdraw = performer.undo.bind(performer);
-  const place = { traceparent, spanName: `undo ${undo.stepKind}`, timeoutMs: work.timeoutMs, cancel: control.signal };
-  const { instanceId, tenantId, path, visit } = work;
+  const { instanceId, tenantId, path, visit, timeoutMs } = work;
+  const spanName = `undo ${undo.stepKind}`;
+  const place = { traceparent, causationDepth, spanName, timeoutMs, cancel: control.signal };
   await attemptWithin(place, async (limits) =>
     withdraw({
       ...limits,
@@ -92,7 +94,11 @@ async function claim(
   }
   if (undo.status !== (work.pace === 'quick' ? 'executing' : 'failed')) return undefined;
   await claimCompensation(tx, undo.id, work.claim);
-  return { undo: { ...undo, attempts: undo.attempts + 1 }, traceparent: instance.traceparent };
+  return {
+    undo: { ...undo, attempts: undo.attempts + 1 },
+    traceparent: instance.traceparent,
+    causationDepth: instance.causationDepth,
+  };
 }
 
 /** Writes the outcome, if this attempt still is the one that may. */

@@ -1,4 +1,5 @@
 import { AppError, retryable, toAppError } from '@flotilla/errors';
+import { withCausation } from '@flotilla/grpc';
 import { withTraceparent } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Instance } from '../db/instance-repository.ts';
@@ -51,6 +52,7 @@ export function driverScope(tenantId: string, traceparent?: string): Transaction
 export function attemptWithin<T>(
   place: {
     readonly traceparent: string;
+    readonly causationDepth: number;
     readonly spanName: string;
     readonly timeoutMs: number;
     readonly cancel: AbortSignal;
@@ -63,15 +65,15 @@ export function attemptWithin<T>(
     place.timeoutMs,
   );
   const signal = AbortSignal.any([place.cancel, late.signal]);
-  return withTraceparent(place.traceparent, place.spanName, () => work({ signal, timeoutMs: place.timeoutMs })).finally(
-    () => clearTimeout(timer),
-  );
+  return withTraceparent(place.traceparent, place.spanName, () =>
+    withCausation(place.causationDepth, () => work({ signal, timeoutMs: place.timeoutMs })),
+  ).finally(() => clearTimeout(timer));
 }
 
 /** One visit of a step that asks the outside. */
 export interface Question {
   readonly tenantId: string;
-  readonly instance: Pick<Instance, 'id' | 'grantId' | 'traceparent'>;
+  readonly instance: Pick<Instance, 'id' | 'grantId' | 'traceparent' | 'causationDepth'>;
   readonly stepKind: string;
   readonly request: JsonObject;
   readonly effectKey: string;
@@ -84,7 +86,8 @@ export async function ask(performing: Performing, question: Question, cancel: Ab
   const performer = performing.performers.get(stepKind);
   if (performer?.perform === undefined) throw new Error(`Nobody performs steps of kind ${stepKind}.`);
   const perform = performer.perform.bind(performer);
-  const place = { traceparent: instance.traceparent, spanName: `step ${stepKind}`, timeoutMs, cancel };
+  const { traceparent, causationDepth } = instance;
+  const place = { traceparent, causationDepth, spanName: `step ${stepKind}`, timeoutMs, cancel };
   const facts = await attemptWithin(place, async (limits) => {
     const token = await tokenFor(performing, instance.grantId);
     return perform({ ...limits, instanceId: instance.id, tenantId, token, request, effectKey });

@@ -14,6 +14,7 @@ import { overlapPolicies, scheduleStatuses, toScheduleMessage } from '../message
 import { getSchedule, pageOfFirings, pageOfSchedules } from '../queries/schedules.ts';
 import { getWorkflow } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
+import { causedBy } from './caused-by.ts';
 import { type Granting, withGrant } from './with-grant.ts';
 
 /** What answering for schedules needs from outside. */
@@ -106,7 +107,7 @@ export function schedules(scheduling: Scheduling): ServiceImplementation<typeof 
     async fireSchedule({ id }, call) {
       const { traceparent } = call;
       const firing = await db.write(call, async (tx) =>
-        toFiringMessage(await fireSchedule(scheduling, tx, { id, traceparent })),
+        toFiringMessage(await fireSchedule(scheduling, tx, { id, traceparent, causationDepth: causedBy(call) })),
       );
       fired();
       return firing;

@@ -1,4 +1,5 @@
 import { AppError } from '@flotilla/errors';
+import { currentCausation } from '@flotilla/grpc';
 import { currentTraceparent } from '@flotilla/observability';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { Attempt, Performer } from '../performer.ts';
@@ -18,6 +19,7 @@ const reserved = new Set([
   'idempotency-key',
   'flotilla-undo-of',
   'traceparent',
+  'causation-depth',
 ]);
 
 /** Calls servers outside the fleet. `allowedHosts` are targets inside the operator's networks, as `host:port`. */
@@ -38,6 +40,7 @@ async function call(
   const { method, url, headers, body, successStatus } = attempt.request as HttpRequest;
   const text = body === null ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   const traceparent = currentTraceparent();
+  const causation = currentCausation();
   const answer = await sendRequest(
     {
       method,
@@ -55,6 +58,7 @@ async function call(
         ...(text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) }),
         'idempotency-key': attempt.effectKey,
         ...(traceparent === undefined ? {} : { traceparent }),
+        ...(causation === undefined ? {} : { 'causation-depth': String(causation) }),
         ...extra,
       },
     },

@@ -3,6 +3,7 @@ export * from './gen/flotilla/workflow/v1/compensations_pb.ts';
 export * from './gen/flotilla/workflow/v1/events_pb.ts';
 export * from './gen/flotilla/workflow/v1/firings_pb.ts';
 export * from './gen/flotilla/workflow/v1/instances_pb.ts';
+export * from './gen/flotilla/workflow/v1/jobs_pb.ts';
 export * from './gen/flotilla/workflow/v1/schedule_events_pb.ts';
 export * from './gen/flotilla/workflow/v1/schedules_pb.ts';
 export * from './gen/flotilla/workflow/v1/trigger_events_pb.ts';

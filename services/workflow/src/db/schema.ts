@@ -93,6 +93,19 @@ export interface Tasks {
   output_at: number | null;
 }
 
+export interface WorkflowAgentCache {
+  tenant_id: string;
+  agent_id: string;
+  agent_name: string;
+  slug: string;
+  status: 'active' | 'inactive' | 'archived';
+  version: number;
+  output_schema: Json | null;
+  event_seq: Int8;
+  last_synced_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+}
+
 export interface WorkflowFirings {
   id: string;
   tenant_id: string;
@@ -158,6 +171,7 @@ export interface WorkflowInstances {
   lease_until: Timestamp | null;
   source_id: string | null;
   causation_depth: Generated<number>;
+  context: Json | null;
 }
 
 export interface WorkflowJournal {
@@ -265,6 +279,8 @@ export interface WorkflowTriggers {
   deleted_at: Timestamp | null;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  old_sealed_secret: Bytes | null;
+  old_secret_expired_at: Timestamp | null;
 }
 
 export interface WorkflowVersions {
@@ -299,6 +315,7 @@ export interface Schema {
   ended_grants: EndedGrants;
   saga_compensations: SagaCompensations;
   tasks: Tasks;
+  workflow_agent_cache: WorkflowAgentCache;
   workflow_firings: WorkflowFirings;
   workflow_instances: WorkflowInstances;
   workflow_journal: WorkflowJournal;

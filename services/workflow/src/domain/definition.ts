@@ -1,7 +1,9 @@
+import type { AgentReference } from './agent-reference.ts';
 import type { InputCheck } from './input-schema.ts';
 import type { JsonObject } from './json.ts';
 import type { Scope } from './scope.ts';
 import type { Step } from './step-kind.ts';
+import type { Template } from './template.ts';
 
 /** A definition that passed its check, ready to be interpreted. */
 export interface Definition {
@@ -17,10 +19,14 @@ export interface Definition {
   readonly savepoints: ReadonlyMap<string, string>;
   /** Of the whole run, undos not counted. */
   readonly timeoutMs: number | undefined;
+  /** What the context of a run begins with. */
+  readonly context: Template | undefined;
   /** Throws INPUT_INVALID. */
   readonly checkInput: InputCheck;
   /** The signals that its steps wait for, with the checks of what comes with them. */
   readonly signals: ReadonlyMap<string, InputCheck>;
+  /** The agents that are named, in the order of their steps. */
+  readonly agents: readonly AgentReference[];
   /** What a completed run gives. */
   readonly output: (scope: Scope) => JsonObject;
 }

@@ -24,6 +24,9 @@ export const MAX_STEP_BYTES = 16 * 1024 * 1024;
 /** What people read with the run, and what an undo asks, is smaller. */
 export const MAX_SHOWN_BYTES = 1024 * 1024;
 
+/** All that a run keeps in its context. */
+export const MAX_CONTEXT_BYTES = 64 * 1024;
+
 /** Starts a step in a frame. What cannot be planned fails it before anybody is asked. */
 export function enter(run: Run, frame: string, stepId: string, edit?: JsonObject): Move {
   const step = stepOf(run.definition, stepId);
@@ -84,6 +87,7 @@ export function scopeOf({ definition, facts, state }: Run, frame: string): Scope
   return {
     input: state.input,
     run: facts,
+    context: state.context ?? {},
     variables,
     factsOf(stepId) {
       for (const name of around) {

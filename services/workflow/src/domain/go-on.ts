@@ -1,12 +1,23 @@
+import { AppError } from '@flotilla/errors';
 import { failing } from './compensate.ts';
 import { stepOf } from './definition.ts';
-import { bounded, enter, expressionError, MAX_SHOWN_BYTES, type Move, type Run, scopeOf } from './enter.ts';
+import {
+  bounded,
+  enter,
+  expressionError,
+  MAX_CONTEXT_BYTES,
+  MAX_SHOWN_BYTES,
+  type Move,
+  type Run,
+  scopeOf,
+} from './enter.ts';
 import { rollbackOf } from './fold-effects.ts';
 import type { JournalEntry, StepError } from './journal.ts';
-import type { JsonValue } from './json.ts';
+import { type JsonObject, type JsonValue, sizeOf } from './json.ts';
 import { blockOf, pathIn } from './path.ts';
 import type { Frame, FrameError } from './run-state.ts';
 import { type Conclusion, END, FAIL, type OnError } from './step-kind.ts';
+import type { Template } from './template.ts';
 
 /** Moves a frame on whose step has its outcome. */
 export function goOn(run: Run, name: string): Move {
@@ -15,12 +26,21 @@ export function goOn(run: Run, name: string): Move {
   if (frame === undefined || at === undefined || at.state === 'open')
     throw new Error(`The frame ${name} is not ready.`);
   if (at.state === 'retry') return enter(run, name, at.stepId, at.input);
-  if (at.state === 'start') return enter(run, name, run.definition.start);
+  if (at.state === 'start') {
+    const { context } = run.definition;
+    if (context === undefined || run.state.context !== undefined) return enter(run, name, run.definition.start);
+    return write(run, name, '', context, (values) => ({ kind: 'context_begun', values }));
+  }
   if (at.state === 'failed') {
     const { onError } = stepOf(run.definition, at.error.stepId);
     return onError === undefined ? failFrame(run, name, at.error, at.error.cause) : caught(run, at.error, onError);
   }
   const place = pathIn(name, at.stepId);
+  const { context } = stepOf(run.definition, at.stepId);
+  if (context !== undefined && at.state === 'completed' && at.wrote !== true) {
+    const visit = { path: place, stepId: at.stepId, visit: run.state.visits.get(place, 1) };
+    return write(run, name, place, context, (values) => ({ kind: 'context_written', ...visit, values }));
+  }
   const conclusion = at.state === 'caught' ? { next: at.next } : conclude(run, frame, at.stepId);
   if ('fail' in conclusion) return failFrame(run, name, conclusion.fail, place);
   const target = 'reask' in conclusion ? conclusion.reask : conclusion.next;
@@ -28,6 +48,26 @@ export function goOn(run: Run, name: string): Move {
     return failFrame(run, name, { reason: 'ROUTED_TO_FAILURE', message: 'The workflow led to $fail.' }, place);
   }
   return target === END ? completeFrame(run, name, place) : enter(run, name, target);
+}
+
+/** What cannot be written fails the frame. */
+function write(
+  run: Run,
+  name: string,
+  place: string,
+  template: Template,
+  entryOf: (values: JsonObject) => JournalEntry,
+): Move {
+  try {
+    const values = template(scopeOf(run, name)) as JsonObject;
+    if (sizeOf({ ...run.state.context, ...values }) > MAX_CONTEXT_BYTES) {
+      const message = `The context of a run may have at most ${MAX_CONTEXT_BYTES} bytes.`;
+      throw new AppError('failed_precondition', 'CONTEXT_TOO_LARGE', message);
+    }
+    return { entries: [entryOf(values)] };
+  } catch (error) {
+    return failFrame(run, name, expressionError(error), place);
+  }
 }
 
 function conclude({ definition }: Run, { facts, visits }: Frame, stepId: string): Conclusion {

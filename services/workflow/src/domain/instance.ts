@@ -7,6 +7,7 @@ export interface InstanceView {
   readonly status: InstanceStatus;
   readonly compensation: CompensationState;
   readonly output: JsonObject | undefined;
+  readonly context: JsonObject | undefined;
   readonly stepsDone: number;
   /** Paths of what is under way; of many the first ones. */
   readonly currentSteps: readonly string[];
@@ -26,6 +27,7 @@ export function viewOf(state: RunState): InstanceView {
     status: statusOf(state),
     compensation: compensationOf(state),
     output: state.output,
+    context: state.context,
     stepsDone: state.done.size,
     currentSteps: Array.from(Iterator.from(underWay).take(SHOWN_STEPS), ({ path }) => path),
     error: state.failing,

@@ -45,6 +45,10 @@ export type JournalEntry =
       })
   /** A step that failed does not fail its frame: the definition says where to go on. */
   | (Visit & StepError & { readonly kind: 'step_caught'; readonly next: string })
+  /** What the context of the run begins with. */
+  | { readonly kind: 'context_begun'; readonly values: JsonObject }
+  /** What a completed step writes to it; of several that write a name, the last one counts. */
+  | (Visit & { readonly kind: 'context_written'; readonly values: JsonObject })
   | { readonly kind: 'frame_completed'; readonly frame: string; readonly output: JsonValue }
   | (StepError & { readonly kind: 'frame_failed'; readonly frame: string; readonly path: string })
   /** Effects are undone while the run goes on: before a block is complete, or a caught step left. */

@@ -1,4 +1,4 @@
-import { checkExpressions } from './check-expressions.ts';
+import { checkExpressions, type ExpressionUse } from './check-expressions.ts';
 import { checkGraph } from './check-graph.ts';
 import { checkProofs } from './check-proofs.ts';
 import { checkSavepoints, resolveSavepoints } from './check-savepoints.ts';
@@ -10,6 +10,7 @@ import { type Complaints, type ReadSequence, readSequence, sequencesOf } from '.
 import type { ReadStep } from './read-step.ts';
 import { createShapeCheck, MAX_DEFINITION_BYTES } from './shape.ts';
 import type { StepKind } from './step-kind.ts';
+import { compileTemplate } from './template.ts';
 
 /** A definition with everything that is wrong with it. One with problems must not run. */
 export interface ReadDefinition {
@@ -37,6 +38,7 @@ interface ShapedDefinition {
   readonly steps: readonly JsonObject[];
   readonly input?: { readonly schema?: JsonObject };
   readonly output?: JsonObject;
+  readonly context?: JsonObject;
   readonly timeoutMs?: number;
   readonly driver?: 'temporal';
   readonly onFailure?: { readonly rollbackTo: string };
@@ -55,6 +57,13 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
   });
   const sequences = [...sequencesOf(root)];
   const steps = sequences.flatMap(({ sequence }) => sequence.steps);
+  const uses: ExpressionUse[] = [];
+  const context =
+    json.context &&
+    compileTemplate('/context', json.context, 'any', {
+      ...{ undo: false, variables: [], refused: complaints.refused },
+      used: (pointer, references) => void uses.push({ pointer, stepId: undefined, references, when: 'before' }),
+    });
   const inputSchema = json.input?.schema;
   const input = readInputSchema(inputSchema, '/input/schema');
   problems.push(
@@ -64,9 +73,9 @@ function readShaped(json: ShapedDefinition, kinds: ReadonlyMap<string, StepKind>
     ...sequences.flatMap(({ sequence }) => checkGraph(sequence)),
     ...checkProofs(root),
     ...checkSavepoints(root, json.onFailure?.rollbackTo),
-    ...checkExpressions(root, inputSchema),
+    ...checkExpressions(root, inputSchema, { uses, names: Object.keys(json.context ?? {}) }),
   );
-  return { problems, definition: definitionOf(json, root, steps, input.check) };
+  return { problems, definition: { ...definitionOf(json, root, steps, input.check), context } };
 }
 
 function definitionOf(
@@ -74,7 +83,7 @@ function definitionOf(
   root: ReadSequence,
   steps: readonly ReadStep[],
   checkInput: Definition['checkInput'],
-): Definition {
+): Omit<Definition, 'context'> {
   const savepoints = resolveSavepoints(root);
   return {
     start: root.graph.start,
@@ -84,6 +93,7 @@ function definitionOf(
     timeoutMs: json.timeoutMs,
     driver: json.driver,
     signals: signalsOf(steps),
+    agents: steps.flatMap(({ agents }) => agents),
     checkInput,
     output: (scope) => (root.output?.(scope) ?? {}) as JsonObject,
   };

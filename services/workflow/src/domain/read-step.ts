@@ -1,3 +1,4 @@
+import type { AgentReference } from './agent-reference.ts';
 import type { ExpressionUse } from './check-expressions.ts';
 import type { Edge } from './graph.ts';
 import type { JsonObject } from './json.ts';
@@ -18,6 +19,7 @@ export interface ReadStep {
   /** Of a block. */
   readonly sequences: readonly ReadSequence[];
   readonly savepoint: string | undefined;
+  readonly agents: readonly AgentReference[];
 }
 
 const defaultRetry = { maxAttempts: 3, initialIntervalMs: 500, maxIntervalMs: 30_000 };
@@ -36,6 +38,7 @@ export function readStep(
   const reasks: Edge[] = [];
   const expressions: ExpressionUse[] = [];
   const sequences: ReadSequence[] = [];
+  const agents: AgentReference[] = [];
   let ends = false;
   const nested = new Map((kind.nested?.(fields) ?? []).map((inner) => [inner.pointer, inner.steps]));
   const stepId = String(fields['id']);
@@ -64,6 +67,7 @@ export function readStep(
       sequences.push(read);
       return { start: read.graph.start, output: read.output };
     },
+    agent: (at, reference) => void agents.push({ ...reference, pointer: pointer + at, stepId }),
     problem: (at, reason, message) => complaints.add({ pointer: pointer + at, reason, message }),
   };
   const { planUndo, ...plan } = kind.read(fields, reader);
@@ -71,6 +75,13 @@ export function readStep(
   const onError = fields['onError'] as OnError | undefined;
   const endsWell = ends;
   if (onError !== undefined) reader.exit('/onError/next', onError.next);
+  const written = fields['context'] as JsonObject | undefined;
+  const context =
+    written &&
+    compileTemplate(`${pointer}/context`, written, 'any', {
+      ...compiler(false),
+      used: (at, references) => void expressions.push({ pointer: at, stepId, references, when: 'after' }),
+    });
   const irreversible = fields['irreversible'] === true;
   if (irreversible && fields['undo'] !== undefined) {
     reader.problem('/irreversible', 'IRREVERSIBLE_WITH_UNDO', 'A step that has an undo is not irreversible.');
@@ -81,15 +92,19 @@ export function readStep(
     ...(irreversible ? { editable: {} } : {}),
     ...(planUndo === undefined || irreversible ? {} : { planUndo }),
     id: stepId,
+    pointer,
+    leadsTo: [...[...exits, ...reasks].map(({ to }) => to), ...sequences.map(({ graph }) => graph.start)],
     kind: kind.kind,
     effect: kind.effect,
     irreversible,
     takesLong: kind.takesLong === true,
     next,
     onError,
+    context,
+    writes: Object.keys(written ?? {}),
     retry: { ...defaultRetry, ...(fields['retry'] as Partial<typeof defaultRetry> | undefined) },
     timeoutMs: typeof fields['timeoutMs'] === 'number' ? fields['timeoutMs'] : defaultTimeoutMs,
   };
   const savepoint = typeof fields['savepoint'] === 'string' ? fields['savepoint'] : undefined;
-  return { pointer, step, role: kind.role, exits, ends: endsWell, reasks, expressions, sequences, savepoint };
+  return { pointer, step, role: kind.role, exits, ends: endsWell, reasks, expressions, sequences, savepoint, agents };
 }

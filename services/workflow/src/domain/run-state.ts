@@ -31,7 +31,8 @@ export type Cursor =
   /** The step is to be taken once more, with these changes to what it asks. */
   | { readonly state: 'retry'; readonly stepId: string; readonly input: JsonObject | undefined }
   | { readonly state: 'open'; readonly stepId: string }
-  | { readonly state: 'completed'; readonly stepId: string }
+  /** `wrote`: to the context what it writes there. */
+  | { readonly state: 'completed'; readonly stepId: string; readonly wrote?: true }
   | { readonly state: 'caught'; readonly stepId: string; readonly next: string }
   | { readonly state: 'failed'; readonly error: FrameError };
 
@@ -49,6 +50,8 @@ export interface RunState {
   readonly firstStepAt: string | undefined;
   readonly endedAt: string | undefined;
   readonly output: JsonObject | undefined;
+  /** What steps have written for each other; undefined: nothing yet. */
+  readonly context: JsonObject | undefined;
   /** By name; the root's is empty. */
   readonly frames: im.Map<string, Frame>;
   /** The frames whose step has its outcome: they can be moved on. */
@@ -109,6 +112,7 @@ export const emptyState: RunState = {
   firstStepAt: undefined,
   endedAt: undefined,
   output: undefined,
+  context: undefined,
   frames: im.Map([['', emptyFrame]]),
   ready: im.OrderedSet(['']),
   blocks: im.Map(),
@@ -172,6 +176,15 @@ export function applyEntry(state: RunState, entry: Recorded): RunState {
       const frames = state.frames.set(name, { ...frame, at: { state: 'caught', stepId, next } });
       const ready = state.rollbacks.has(visitKey(entry)) ? state.ready.remove(name) : state.ready.add(name);
       return withFacts({ ...state, frames, ready }, entry, { error: { reason, message }, visit });
+    }
+    case 'context_begun':
+      return { ...state, context: entry.values };
+    case 'context_written': {
+      const name = frameOf(entry.path);
+      const frame = state.frames.get(name, emptyFrame);
+      const at = { state: 'completed', stepId: entry.stepId, wrote: true } as const;
+      const context = { ...state.context, ...entry.values };
+      return { ...state, context, frames: state.frames.set(name, { ...frame, at }) };
     }
     case 'frame_completed':
     case 'frame_failed':

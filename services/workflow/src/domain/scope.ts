@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.ts';
+import type { JsonObject, JsonValue } from './json.ts';
 
 /** What the expressions of a definition may speak of. */
 export interface Scope {
@@ -6,10 +6,22 @@ export interface Scope {
   /** `steps.<id>`: what the step's last finished visit left, `output` among it, and `visit`. */
   readonly factsOf: (stepId: string) => JsonObject | undefined;
   readonly run: RunFacts;
+  /** `context.<name>`: what steps have written to the context of the run so far. */
+  readonly context: JsonObject;
   /** What the blocks around give their steps besides, such as the item of a map. */
   readonly variables: JsonObject;
   /** Only in an undo: the effect that is undone. */
   readonly effect?: { readonly key: string };
+  /** Only in a dry run. */
+  readonly watch?: ExpressionWatch;
+}
+
+/** Told about every text with expressions that is evaluated in a dry run. */
+export interface ExpressionWatch {
+  /** Whether everything is known that the expressions speak of. */
+  knows(scope: Scope, paths: readonly (readonly string[])[]): boolean;
+  evaluated(pointer: string, text: string, value: JsonValue | undefined): void;
+  failed(pointer: string): void;
 }
 
 /** `run` in expressions. */

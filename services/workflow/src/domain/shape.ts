@@ -11,6 +11,12 @@ export const MAX_DEFINITION_BYTES = 256 * 1024;
 
 const target = { type: 'string', pattern: '^(\\$end|\\$fail|[a-z][a-z0-9_]{0,62})$' };
 
+const contextFields: JsonObject = {
+  type: 'object',
+  maxProperties: 50,
+  propertyNames: { pattern: '^[a-z][a-z0-9_]{0,62}$' },
+};
+
 /** The fields that every step has. */
 const stepFields: JsonObject = {
   id: { type: 'string', pattern: '^[a-z][a-z0-9_]{0,62}$', description: 'Expressions speak of it as `steps.<id>`.' },
@@ -26,6 +32,11 @@ const stepFields: JsonObject = {
       next: { ...target, description: 'Where the run goes on after the step failed and its effects were undone.' },
       rollbackTo: { type: 'string', description: 'A savepoint: all that was done since is undone before.' },
     },
+  },
+  context: {
+    ...contextFields,
+    description:
+      'Templates by name: what is written to the context of the run when the step is completed. Expressions read it as `context.<name>`.',
   },
   savepoint: {
     type: 'string',
@@ -69,6 +80,7 @@ const definitionFields: JsonObject = {
     required: ['rollbackTo'],
     properties: { rollbackTo: { type: 'string', description: 'A savepoint: what was done before it is not undone.' } },
   },
+  context: { ...contextFields, description: 'Templates by name: what the context of a run begins with.' },
   output: { type: 'object', maxProperties: 100, description: 'Template of what a completed run gives.' },
 };
 
@@ -78,7 +90,7 @@ export function definitionSchema(kinds: readonly StepKind[]): JsonObject {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Workflow definition',
     description:
-      'A graph of steps; the first one starts. In templates `${…}` holds a CEL expression over `input`, `steps.<id>` and `run` (in an undo also `effect.key`).',
+      'A graph of steps; the first one starts. In templates `${…}` holds a CEL expression over `input`, `steps.<id>`, `context` and `run` (in an undo also `effect.key`).',
     type: 'object',
     additionalProperties: false,
     required: ['steps'],
@@ -202,6 +214,7 @@ function toProblem(error: ErrorObject, base: string): Problem | undefined {
       };
     }
     case 'if':
+    case 'propertyNames': // what is wrong with the name is said besides
     case 'oneOf':
       return undefined;
     default:

@@ -1,3 +1,4 @@
+import type { AgentReference } from './agent-reference.ts';
 import type { InputCheck } from './input-schema.ts';
 import type { BlockRule, LatePolicy, Outcome, StepError } from './journal.ts';
 import type { JsonObject, JsonValue } from './json.ts';
@@ -46,6 +47,10 @@ export interface StepPlan {
   readonly late?: LatePolicy;
   /** Where the run goes after the step left these facts. The default is `next`. */
   readonly conclude?: (facts: JsonObject, visitsOf: (stepId: string) => number) => Conclusion;
+  /** Facts, one for each way that `conclude` knows; after a condition that is undecided, those that are left. */
+  readonly ways?: (undecidedAt?: string) => readonly JsonObject[];
+  /** JSON Schema of the facts that the step leaves: what a dry run may assume of it, and what it knows without. */
+  readonly leaves?: JsonObject;
   /** What of the request may be changed by whoever retries the run from this step. */
   readonly editable?: Readonly<Record<string, EditableField>>;
   /** The signal that the step waits for, with the check of what comes with it. */
@@ -133,6 +138,8 @@ export interface StepReader {
     pointer: string,
     inside?: { variables?: readonly string[]; output?: [pointer: string, value: JsonValue] },
   ): Sequence;
+  /** The step asks an agent that is named, not computed. */
+  agent(pointer: string, reference: Pick<AgentReference, 'by' | 'name' | 'version'>): void;
   problem(pointer: string, reason: ProblemReason, message: string): void;
   /** The step's own `next`. */
   readonly next: Target;
@@ -147,12 +154,19 @@ export interface RetryPolicy {
 /** One step of a definition, ready to run. */
 export interface Step extends StepPlan {
   readonly id: string;
+  /** Where it stands in the definition. */
+  readonly pointer: string;
+  /** The steps that may follow it, and those that the sequences in it begin with. */
+  readonly leadsTo: readonly string[];
   readonly kind: string;
   readonly effect: boolean;
   readonly irreversible: boolean;
   readonly takesLong: boolean;
   readonly next: Target;
   readonly onError: OnError | undefined;
+  /** What it writes to the context of the run when it is completed, by name. */
+  readonly context: Template | undefined;
+  readonly writes: readonly string[];
   readonly retry: RetryPolicy;
   /** Of one attempt. */
   readonly timeoutMs: number;

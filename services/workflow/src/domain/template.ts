@@ -2,6 +2,7 @@ import { AppError } from '@flotilla/errors';
 import { compileExpression, type Reference, type VariableType } from '@flotilla/expressions';
 import { isObject, type JsonObject, type JsonValue, pointerPart } from './json.ts';
 import type { Scope } from './scope.ts';
+import { isUnknown, Undecided, unknown } from './unknown.ts';
 
 /** A compiled CEL expression over a run's scope. */
 export type Expression = (scope: Scope) => JsonValue;
@@ -19,11 +20,14 @@ export interface Compiler {
 }
 
 const MAX_DEPTH = 32;
-const variables = { input: 'map', steps: 'map', run: 'map' } as const;
+const variables = { input: 'map', steps: 'map', run: 'map', context: 'map' } as const;
 
 /** Compiles a condition. What cannot be compiled is reported, and throws when it is evaluated. */
 export function compileCondition(pointer: string, text: string, compiler: Compiler): Expression {
-  return compile(pointer, text, 'bool', compiler);
+  const { evaluate, paths } = compile(pointer, text, 'bool', compiler);
+  return watched(pointer, text, paths, evaluate, () => {
+    throw new Undecided(pointer);
+  });
 }
 
 /**
@@ -37,10 +41,46 @@ export function compileTemplate(
   compiler: Compiler,
 ): Template {
   const template = compileNode(pointer, value, compiler, 0);
-  return result === 'text' ? (scope) => asText(template(scope)) : template;
+  if (result !== 'text') return template;
+  return (scope) => {
+    const value = template(scope);
+    return isUnknown(value) ? value : asText(value);
+  };
 }
 
-function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler: Compiler): Expression {
+interface Compiled {
+  readonly evaluate: Expression;
+  /** What it speaks of. */
+  readonly paths: readonly (readonly string[])[];
+}
+
+/** In a dry run what speaks of something unknown is not evaluated. */
+function watched(
+  pointer: string,
+  text: string,
+  paths: Compiled['paths'],
+  evaluate: Expression,
+  otherwise: () => JsonValue,
+): Expression {
+  return (scope) => {
+    const { watch } = scope;
+    if (watch === undefined) return evaluate(scope);
+    if (!watch.knows(scope, paths)) {
+      watch.evaluated(pointer, text, undefined);
+      return otherwise();
+    }
+    try {
+      const value = evaluate(scope);
+      watch.evaluated(pointer, text, value);
+      return value;
+    } catch (error) {
+      watch.failed(pointer);
+      throw error;
+    }
+  };
+}
+
+function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler: Compiler): Compiled {
   const declared: Record<string, VariableType> = {
     ...Object.fromEntries(compiler.variables.map((name) => [name, 'dyn'])),
     ...variables,
@@ -49,25 +89,38 @@ function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler
   try {
     const expression = compileExpression(text, { variables: declared, result, field: pointer });
     compiler.used(pointer, expression.references);
-    const stepIds = expression.references.flatMap(({ path: [name, id] }) => (name === 'steps' ? (id ?? []) : []));
-    return (scope) => expression.evaluate(bindings(scope, stepIds)) as JsonValue;
+    const paths = expression.references.map(({ path }) => path);
+    const stepIds = paths.flatMap(([name, id]) => (name === 'steps' ? (id ?? []) : []));
+    return { paths, evaluate: (scope) => expression.evaluate(bindings(scope, stepIds)) as JsonValue };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     compiler.refused(pointer, result === 'bool' && compiles(text, declared) ? wrongType(error) : error);
-    return () => {
+    const evaluate = () => {
       throw error;
     };
+    return { paths: [], evaluate };
   }
 }
 
 /** Only the steps that are spoken of: the others may have left much. */
-function bindings({ input, run, effect, variables: given, factsOf }: Scope, stepIds: readonly string[]): JsonObject {
+function bindings(
+  { input, run, context, effect, variables: given, factsOf }: Scope,
+  stepIds: readonly string[],
+): JsonObject {
   const steps: JsonObject = {};
   for (const id of stepIds) {
     const facts = factsOf(id);
     if (facts !== undefined) steps[id] = facts;
   }
-  return { ...given, input, steps, run: { ...run }, ...(effect === undefined ? {} : { effect: { ...effect } }) };
+  // A block of before there was a context may call its item so.
+  return {
+    context,
+    ...given,
+    input,
+    steps,
+    run: { ...run },
+    ...(effect === undefined ? {} : { effect: { ...effect } }),
+  };
 }
 
 function compiles(text: string, declared: Readonly<Record<string, VariableType>>): boolean {
@@ -108,13 +161,18 @@ function compileText(pointer: string, text: string, compiler: Compiler): Templat
     compiler.refused(pointer, invalid('An expression that starts with "${" has no end.'));
     return () => text;
   }
-  const compiled = parts.map((part): Template => {
+  const compiled = parts.map((part): Compiled => {
     if ('expression' in part) return compile(pointer, part.expression, 'dyn', compiler);
-    return () => part.literal;
+    return { evaluate: () => part.literal, paths: [] };
   });
   const [only] = compiled;
-  if (only !== undefined && compiled.length === 1) return only;
-  return (scope) => compiled.map((part) => asText(part(scope))).join('');
+  const evaluate: Template =
+    only !== undefined && compiled.length === 1
+      ? only.evaluate
+      : (scope) => compiled.map((part) => asText(part.evaluate(scope))).join('');
+  if (parts.every((part) => 'literal' in part)) return evaluate;
+  const paths = compiled.flatMap((part) => part.paths);
+  return watched(pointer, text, paths, evaluate, () => unknown(text));
 }
 
 type TextPart = { readonly literal: string } | { readonly expression: string };

@@ -20,6 +20,8 @@ export interface Trigger {
   readonly webhookPath: string;
   /** The stored permission to act for `updatedBy`. */
   readonly grantId: string;
+  /** Until when the secret before the present one is accepted. */
+  readonly oldSecretExpiresAt: Date | undefined;
   readonly lastFiredAt: Date | undefined;
   readonly runCount: number;
   readonly failureCount: number;

@@ -1,7 +1,7 @@
 import { AgentService, ExecutionService } from '@flotilla/contracts/agent';
 import { NotificationService, TemplateService } from '@flotilla/contracts/notification';
 import { ValidationService } from '@flotilla/contracts/validation';
-import { createGrpcClient } from '@flotilla/grpc';
+import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import type { Metrics } from '@flotilla/observability';
 import type { ChildRuns } from '../commands/child-runs.ts';
 import { createAgentPerformer } from './agent/perform.ts';
@@ -26,7 +26,7 @@ export function createPerformers(
   neighbours: Neighbours,
   metrics: Metrics,
   children: ChildRuns,
-): { performers: Performers; close: () => void } {
+): { performers: Performers; agents: GrpcClient<typeof AgentService>; close: () => void } {
   const agent = { address: neighbours.agentAddress, metrics };
   const notification = { address: neighbours.notificationAddress, metrics };
   const agents = createGrpcClient(AgentService, agent);
@@ -43,6 +43,7 @@ export function createPerformers(
       ['workflow', createWorkflowPerformer(children)],
       ['notification', createNotificationPerformer(notifications, templates)],
     ]),
+    agents,
     close: () => [agents, executions, validation, notifications, templates].forEach((client) => void client.close()),
   };
 }

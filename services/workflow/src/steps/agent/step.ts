@@ -43,14 +43,23 @@ export const agentStep: StepKind = {
         'Either "agentId" or "agentSlug" names the agent.',
       );
     }
+    const version = typeof fields['agentVersion'] === 'number' ? fields['agentVersion'] : 0;
+    for (const [field, by] of [
+      ['agentId', 'id'],
+      ['agentSlug', 'slug'],
+    ] as const) {
+      const name = fields[field];
+      if (typeof name === 'string' && !name.includes('${')) reader.agent(`/${field}`, { by, name, version });
+    }
     return {
       editable: { prompt: 'text' },
+      leaves: { type: 'object', required: ['output'], properties: { text: { type: 'string' } } },
       plan(scope, visit): AgentRequest {
         const words = visit > 1 && reask !== undefined ? reask : prompt;
         return {
           agentId: agentId === undefined ? null : (agentId(scope) as string),
           agentSlug: agentSlug === undefined ? null : (agentSlug(scope) as string),
-          agentVersion: typeof fields['agentVersion'] === 'number' ? fields['agentVersion'] : 0,
+          agentVersion: version,
           prompt: words(scope) as string,
         };
       },

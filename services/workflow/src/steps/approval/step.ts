@@ -26,6 +26,8 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const count = { type: 'integer', minimum: 1, maximum: MAX_USERS };
 const target = { type: 'string', pattern: '^(\\$end|\\$fail|[a-z][a-z0-9_]{0,62})$' };
 
+const decisions = ['approved', 'rejected', 'expired'];
+
 /**
  * Waits for people to approve. Goes on with `next` when they did, and with `onReject`, or else fails with APPROVAL_REJECTED, when
  * they did not. Leaves `output` (the form of the approval that decided), `decision` (`approved`, `rejected` or `expired`) and `decisions`.
@@ -91,6 +93,12 @@ export const approvalStep: StepKind = {
     return {
       // Nobody's word is a proof where a rejection, or silence, leads on as well.
       proves: onReject === undefined && onExpiry !== 'approve',
+      leaves: {
+        type: 'object',
+        required: ['decision'],
+        properties: { decision: { enum: decisions }, ...(schema === undefined ? {} : { output: schema }) },
+      },
+      ways: () => decisions.map((decision) => ({ decision })),
       suspend(scope, now) {
         const wakeAt = expiresInMs === undefined ? undefined : new Date(now.getTime() + expiresInMs).toISOString();
         const request: ApprovalRequest = {

@@ -55,6 +55,22 @@ export const decisionStep: StepKind = {
     reader.exit('/default/next', fallback.next);
     const chosenOf = (index: number): Case => cases[index] ?? fallback;
     return {
+      leaves: {
+        type: 'object',
+        required: ['output'],
+        properties: {
+          output: {
+            type: 'object',
+            required: ['case'],
+            properties: { case: { type: 'integer', minimum: -1, maximum: cases.length - 1 } },
+          },
+        },
+      },
+      ways(undecidedAt) {
+        const from = undecidedAt === undefined ? 0 : Number(undecidedAt.split('/').at(-2));
+        const left = [...cases.keys()].slice(from);
+        return [...left, -1].map((index) => ({ output: { next: chosenOf(index).next, case: index } }));
+      },
       decide(scope): JsonObject {
         const index = conditions.findIndex((condition) => condition(scope) === true);
         return { output: { next: chosenOf(index).next, case: index } };

@@ -59,16 +59,27 @@ export const httpStep: StepKind = {
     const plan = readRequest(fields, '', reader, false);
     const undo = fields['undo'] as JsonObject | undefined;
     const editable = { body: 'any' } as const;
-    if (undo === undefined) return { plan, editable };
+    const leaves = leavesOf((fields['successStatus'] ?? []) as number[]);
+    if (undo === undefined) return { plan, editable, leaves };
     const late = undo['late'] as LatePolicy | 'refused' | undefined;
     return {
       plan,
       editable,
+      leaves,
       planUndo: readRequest(undo, '/undo', reader, true),
       ...(late === undefined || late === 'refused' ? {} : { late }),
     };
   },
 };
+
+function leavesOf(successStatus: number[]): JsonObject {
+  const status = successStatus.length === 0 ? { type: 'integer', minimum: 200, maximum: 299 } : { enum: successStatus };
+  return {
+    type: 'object',
+    required: ['output'],
+    properties: { output: { type: 'object', required: ['status', 'body'], properties: { status, body: {} } } },
+  };
+}
 
 function readRequest(fields: JsonObject, at: string, reader: StepReader, undo: boolean): StepPlanner {
   const url = reader.template(`${at}/url`, fields['url'] ?? '', { result: 'text', undo });

@@ -5,7 +5,7 @@ import type { ReadonlyFrames, StepKind } from '../../domain/step-kind.ts';
 const MAX_ITEMS = 10_000;
 const defaultConcurrency = 10;
 const name = { type: 'string', pattern: '^[a-z][a-z0-9_]{0,30}$' };
-const taken = new Set(['input', 'steps', 'run', 'effect', 'in', 'true', 'false', 'null']);
+const taken = new Set(['input', 'steps', 'run', 'context', 'effect', 'in', 'true', 'false', 'null']);
 
 /**
  * Goes through its steps once for each item of a list, several items at once. An item that fails fails the step, unless `onItemError`

@@ -64,6 +64,18 @@ export const validationStep: StepKind = {
     if (reask !== undefined) reader.reask('/reask/step', reask.step);
     return {
       proves: minimum === 'passed',
+      leaves: {
+        type: 'object',
+        required: ['output'],
+        properties: {
+          output: {
+            type: 'object',
+            required: ['outcome'],
+            properties: { outcome: { enum: Object.keys(rank) }, score: { type: 'number', minimum: 0, maximum: 1 } },
+          },
+        },
+      },
+      ways: () => Object.keys(rank).map((outcome) => ({ output: { outcome } })),
       plan: (scope): ValidationRequest => ({
         scoringModelId: scoringModelId(scope) as string,
         content: content(scope) as string,

@@ -38,6 +38,10 @@ export function readSignalWait(fields: JsonObject, reader: StepReader): StepPlan
   }
   return {
     signal: { name, check, schema: schema ?? null },
+    leaves: {
+      type: 'object',
+      ...(schema === undefined ? {} : { required: ['output'], properties: { output: schema } }),
+    },
     suspend(_scope, now) {
       const wakeAt = expiresInMs === undefined ? undefined : new Date(now.getTime() + expiresInMs).toISOString();
       return { request: { signal: name, expiresAt: wakeAt ?? null }, signal: name, ...(wakeAt ? { wakeAt } : {}) };

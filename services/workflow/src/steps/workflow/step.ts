@@ -46,6 +46,7 @@ export const workflowStep: StepKind = {
     }
     return {
       editable: { input: 'object' },
+      leaves: { type: 'object', required: ['output'], properties: { output: { type: 'object' } } },
       suspend(scope) {
         const request: WorkflowRequest = {
           workflowId: workflowId === undefined ? null : (workflowId(scope) as string),

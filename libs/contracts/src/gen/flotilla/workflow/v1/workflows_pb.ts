@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_flotilla_options_v1_options } from "../../options/v1/options_pb.ts";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.ts";
-import type { EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { EmptySchema, Timestamp, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/workflow/v1/workflows.proto.
  */
 export const file_flotilla_workflow_v1_workflows: GenFile = /*@__PURE__*/
-  fileDesc("CiRmbG90aWxsYS93b3JrZmxvdy92MS93b3JrZmxvd3MucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIs4CCghXb3JrZmxvdxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSNAoGc3RhdHVzGAUgASgOMiQuZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3dTdGF0dXMSDwoHdmVyc2lvbhgGIAEoBRIrCgpkZWZpbml0aW9uGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBISCgpjcmVhdGVkX2J5GAggASgJEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgLIAEoCToNqrYYCXdvcmtmbG93cyJFChFEZWZpbml0aW9uUHJvYmxlbRIPCgdwb2ludGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIioKEkdldFdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiqgEKFExpc3RXb3JrZmxvd3NSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI+CgZzdGF0dXMYAyABKA4yJC5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvd1N0YXR1c0IIukgFggECEAESFQoEc2x1ZxgEIAEoCUIHukgEcgIYZCJjChVMaXN0V29ya2Zsb3dzUmVzcG9uc2USMQoJd29ya2Zsb3dzGAEgAygLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIsIBChVDcmVhdGVXb3JrZmxvd1JlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARj/ARI7CgRzbHVnGAIgASgJQi26SCpyKDImXlthLXowLTldKD86W2EtejAtOS1dezAsOTh9W2EtejAtOV0pPyQSHQoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfEjMKCmRlZmluaXRpb24YBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qga6SAPIAQEizQEKFVVwZGF0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHQoEbmFtZRgCIAEoCUIKukgHcgUQARj/AUgAiAEBEiIKC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxigH0gBiAEBEisKCmRlZmluaXRpb24YBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhUKBGV0YWcYBSABKAlCB7pIBHICGCBCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIkQKFURlbGV0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICJLChRDaGVja1dvcmtmbG93UmVxdWVzdBIzCgpkZWZpbml0aW9uGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIGukgDyAEBImEKFUNoZWNrV29ya2Zsb3dSZXNwb25zZRINCgV2YWxpZBgBIAEoCBI5Cghwcm9ibGVtcxgCIAMoCzInLmZsb3RpbGxhLndvcmtmbG93LnYxLkRlZmluaXRpb25Qcm9ibGVtIkYKF0FjdGl2YXRlV29ya2Zsb3dSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggIkcKGERlcHJlY2F0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICJFChZBcmNoaXZlV29ya2Zsb3dSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggKqYBCg5Xb3JrZmxvd1N0YXR1cxIfChtXT1JLRkxPV19TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVXT1JLRkxPV19TVEFUVVNfRFJBRlQQARIaChZXT1JLRkxPV19TVEFUVVNfQUNUSVZFEAISHgoaV09SS0ZMT1dfU1RBVFVTX0RFUFJFQ0FURUQQAxIcChhXT1JLRkxPV19TVEFUVVNfQVJDSElWRUQQBDLJCwoPV29ya2Zsb3dTZXJ2aWNlEoUBCgtHZXRXb3JrZmxvdxIoLmZsb3RpbGxhLndvcmtmbG93LnYxLkdldFdvcmtmbG93UmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93IiyKtRgOd29ya2Zsb3dzOnJlYWSC0+STAhQSEi92MS93b3JrZmxvd3Mve2lkfRKRAQoNTGlzdFdvcmtmbG93cxIqLmZsb3RpbGxhLndvcmtmbG93LnYxLkxpc3RXb3JrZmxvd3NSZXF1ZXN0GisuZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdFdvcmtmbG93c1Jlc3BvbnNlIieKtRgOd29ya2Zsb3dzOnJlYWSC0+STAg8SDS92MS93b3JrZmxvd3MSoQEKDkNyZWF0ZVdvcmtmbG93EisuZmxvdGlsbGEud29ya2Zsb3cudjEuQ3JlYXRlV29ya2Zsb3dSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3ciQoq1GA93b3JrZmxvd3M6d3JpdGWatRgPd29ya2Zsb3cuY3JlYXRloLUYAYLT5JMCEjoBKiINL3YxL3dvcmtmbG93cxKiAQoOVXBkYXRlV29ya2Zsb3cSKy5mbG90aWxsYS53b3JrZmxvdy52MS5VcGRhdGVXb3JrZmxvd1JlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvdyJDirUYD3dvcmtmbG93czp3cml0ZZq1GA93b3JrZmxvdy51cGRhdGWC0+STAhc6ASoyEi92MS93b3JrZmxvd3Mve2lkfRKXAQoORGVsZXRlV29ya2Zsb3cSKy5mbG90aWxsYS53b3JrZmxvdy52MS5EZWxldGVXb3JrZmxvd1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiQIq1GA93b3JrZmxvd3M6d3JpdGWatRgPd29ya2Zsb3cuZGVsZXRlgtPkkwIUKhIvdjEvd29ya2Zsb3dzL3tpZH0SmgEKDUNoZWNrV29ya2Zsb3cSKi5mbG90aWxsYS53b3JrZmxvdy52MS5DaGVja1dvcmtmbG93UmVxdWVzdBorLmZsb3RpbGxhLndvcmtmbG93LnYxLkNoZWNrV29ya2Zsb3dSZXNwb25zZSIwirUYDndvcmtmbG93czpyZWFkgtPkkwIYOgEqIhMvdjEvd29ya2Zsb3dzOmNoZWNrErEBChBBY3RpdmF0ZVdvcmtmbG93Ei0uZmxvdGlsbGEud29ya2Zsb3cudjEuQWN0aXZhdGVXb3JrZmxvd1JlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvdyJOirUYD3dvcmtmbG93czp3cml0ZZq1GBF3b3JrZmxvdy5hY3RpdmF0ZYLT5JMCIDoBKiIbL3YxL3dvcmtmbG93cy97aWR9OmFjdGl2YXRlErUBChFEZXByZWNhdGVXb3JrZmxvdxIuLmZsb3RpbGxhLndvcmtmbG93LnYxLkRlcHJlY2F0ZVdvcmtmbG93UmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93IlCKtRgPd29ya2Zsb3dzOndyaXRlmrUYEndvcmtmbG93LmRlcHJlY2F0ZYLT5JMCIToBKiIcL3YxL3dvcmtmbG93cy97aWR9OmRlcHJlY2F0ZRKtAQoPQXJjaGl2ZVdvcmtmbG93EiwuZmxvdGlsbGEud29ya2Zsb3cudjEuQXJjaGl2ZVdvcmtmbG93UmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93IkyKtRgPd29ya2Zsb3dzOndyaXRlmrUYEHdvcmtmbG93LmFyY2hpdmWC0+STAh86ASoiGi92MS93b3JrZmxvd3Mve2lkfTphcmNoaXZlYgZwcm90bzM", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiRmbG90aWxsYS93b3JrZmxvdy92MS93b3JrZmxvd3MucHJvdG8SFGZsb3RpbGxhLndvcmtmbG93LnYxIs4CCghXb3JrZmxvdxIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSNAoGc3RhdHVzGAUgASgOMiQuZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3dTdGF0dXMSDwoHdmVyc2lvbhgGIAEoBRIrCgpkZWZpbml0aW9uGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBISCgpjcmVhdGVkX2J5GAggASgJEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgLIAEoCToNqrYYCXdvcmtmbG93cyJFChFEZWZpbml0aW9uUHJvYmxlbRIPCgdwb2ludGVyGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIioKEkdldFdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiqgEKFExpc3RXb3JrZmxvd3NSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI+CgZzdGF0dXMYAyABKA4yJC5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvd1N0YXR1c0IIukgFggECEAESFQoEc2x1ZxgEIAEoCUIHukgEcgIYZCJjChVMaXN0V29ya2Zsb3dzUmVzcG9uc2USMQoJd29ya2Zsb3dzGAEgAygLMh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIsIBChVDcmVhdGVXb3JrZmxvd1JlcXVlc3QSGAoEbmFtZRgBIAEoCUIKukgHcgUQARj/ARI7CgRzbHVnGAIgASgJQi26SCpyKDImXlthLXowLTldKD86W2EtejAtOS1dezAsOTh9W2EtejAtOV0pPyQSHQoLZGVzY3JpcHRpb24YAyABKAlCCLpIBXIDGKAfEjMKCmRlZmluaXRpb24YBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qga6SAPIAQEizQEKFVVwZGF0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHQoEbmFtZRgCIAEoCUIKukgHcgUQARj/AUgAiAEBEiIKC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxigH0gBiAEBEisKCmRlZmluaXRpb24YBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhUKBGV0YWcYBSABKAlCB7pIBHICGCBCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIkQKFURlbGV0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICJLChRDaGVja1dvcmtmbG93UmVxdWVzdBIzCgpkZWZpbml0aW9uGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIGukgDyAEBImEKFUNoZWNrV29ya2Zsb3dSZXNwb25zZRINCgV2YWxpZBgBIAEoCBI5Cghwcm9ibGVtcxgCIAMoCzInLmZsb3RpbGxhLndvcmtmbG93LnYxLkRlZmluaXRpb25Qcm9ibGVtIkYKF0FjdGl2YXRlV29ya2Zsb3dSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggIkcKGERlcHJlY2F0ZVdvcmtmbG93UmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICJFChZBcmNoaXZlV29ya2Zsb3dSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggIrcBChVEcnlSdW5Xb3JrZmxvd1JlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEiYKBWlucHV0GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIYCgd2ZXJzaW9uGAMgASgFQge6SAQaAigAEkYKC2Fzc3VtcHRpb25zGAQgAygLMiYuZmxvdGlsbGEud29ya2Zsb3cudjEuRHJ5UnVuQXNzdW1wdGlvbkIJukgGkgEDEPQDIp0CChBEcnlSdW5Bc3N1bXB0aW9uEhgKBHN0ZXAYASABKAlCCrpIB3IFEAEYgAgSFgoFdmlzaXQYAiABKAVCB7pIBBoCKAASJgoFZmFjdHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjYKDGVycm9yX3JlYXNvbhgEIAEoCUIgukgdchsyGV4oW0EtWl1bQS1aMC05X117MCw2Mn0pPyQ6d7pIdBpyChZkcnlfcnVuX2Fzc3VtcHRpb24ub25lEiplaXRoZXIgZmFjdHMgb3IgYW4gZXJyb3IgcmVhc29uIGlzIGFzc3VtZWQaLGhhcyh0aGlzLmZhY3RzKSAhPSAodGhpcy5lcnJvcl9yZWFzb24gIT0gJycpIogDChZEcnlSdW5Xb3JrZmxvd1Jlc3BvbnNlEjQKB291dGNvbWUYASABKA4yIy5mbG90aWxsYS53b3JrZmxvdy52MS5EcnlSdW5PdXRjb21lEi8KBXN0ZXBzGAIgAygLMiAuZmxvdGlsbGEud29ya2Zsb3cudjEuRHJ5UnVuU3RlcBIXCg91bmRlY2lkZWRfc3RlcHMYAyADKAkSGQoRc3RlcHNfbm90X3JlYWNoZWQYBCADKAkSJgoGb3V0cHV0GAUgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhQKDGVycm9yX3JlYXNvbhgGIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAcgASgJEhIKCmVycm9yX3N0ZXAYCCABKAkSLwoFdW5kb3MYCSADKAsyIC5mbG90aWxsYS53b3JrZmxvdy52MS5EcnlSdW5VbmRvEjkKCHByb2JsZW1zGAogAygLMicuZmxvdGlsbGEud29ya2Zsb3cudjEuRGVmaW5pdGlvblByb2JsZW0ikwQKCkRyeVJ1blN0ZXASDAoEcGF0aBgBIAEoCRIPCgdzdGVwX2lkGAIgASgJEhEKCXN0ZXBfa2luZBgDIAEoCRINCgV2aXNpdBgEIAEoBRI2CgZzdGF0dXMYBSABKA4yJi5mbG90aWxsYS53b3JrZmxvdy52MS5EcnlSdW5TdGVwU3RhdHVzEjAKBWJhc2lzGAYgASgOMiEuZmxvdGlsbGEud29ya2Zsb3cudjEuRHJ5UnVuQmFzaXMSJQoFaW5wdXQYByABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFQoNdW5rbm93bl9pbnB1dBgIIAMoCRImCgZvdXRwdXQYCSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFgoOdW5rbm93bl9vdXRwdXQYCiADKAkSJAoEdW5kbxgLIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRI7CgtleHByZXNzaW9ucxgMIAMoCzImLmZsb3RpbGxhLndvcmtmbG93LnYxLkRyeVJ1bkV4cHJlc3Npb24SDAoEbmV4dBgNIAEoCRIUCgxhbHRlcm5hdGl2ZXMYDiADKAkSFAoMZXJyb3JfcmVhc29uGA8gASgJEhUKDWVycm9yX21lc3NhZ2UYECABKAkSKAoHY29udGV4dBgRIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiWAoQRHJ5UnVuRXhwcmVzc2lvbhIPCgdwb2ludGVyGAEgASgJEgwKBHRleHQYAiABKAkSJQoFdmFsdWUYAyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiYQoKRHJ5UnVuVW5kbxIMCgRwYXRoGAEgASgJEg8KB3N0ZXBfaWQYAiABKAkSDQoFdmlzaXQYAyABKAUSJQoFaW5wdXQYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUqpgEKDldvcmtmbG93U3RhdHVzEh8KG1dPUktGTE9XX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFVdPUktGTE9XX1NUQVRVU19EUkFGVBABEhoKFldPUktGTE9XX1NUQVRVU19BQ1RJVkUQAhIeChpXT1JLRkxPV19TVEFUVVNfREVQUkVDQVRFRBADEhwKGFdPUktGTE9XX1NUQVRVU19BUkNISVZFRBAEKskBCg1EcnlSdW5PdXRjb21lEh8KG0RSWV9SVU5fT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGURSWV9SVU5fT1VUQ09NRV9DT01QTEVURUQQARIaChZEUllfUlVOX09VVENPTUVfRkFJTEVEEAISHQoZRFJZX1JVTl9PVVRDT01FX1VOREVDSURFRBADEh4KGkRSWV9SVU5fT1VUQ09NRV9JTVBPU1NJQkxFEAQSHQoZRFJZX1JVTl9PVVRDT01FX1RSVU5DQVRFRBAFKp0BChBEcnlSdW5TdGVwU3RhdHVzEiMKH0RSWV9SVU5fU1RFUF9TVEFUVVNfVU5TUEVDSUZJRUQQABIhCh1EUllfUlVOX1NURVBfU1RBVFVTX0NPTVBMRVRFRBABEh4KGkRSWV9SVU5fU1RFUF9TVEFUVVNfRkFJTEVEEAISIQodRFJZX1JVTl9TVEVQX1NUQVRVU19VTkRFQ0lERUQQAyp/CgtEcnlSdW5CYXNpcxIdChlEUllfUlVOX0JBU0lTX1VOU1BFQ0lGSUVEEAASGwoXRFJZX1JVTl9CQVNJU19FVkFMVUFURUQQARIZChVEUllfUlVOX0JBU0lTX0FTU1VNRUQQAhIZChVEUllfUlVOX0JBU0lTX1VOS05PV04QAzLvDAoPV29ya2Zsb3dTZXJ2aWNlEoUBCgtHZXRXb3JrZmxvdxIoLmZsb3RpbGxhLndvcmtmbG93LnYxLkdldFdvcmtmbG93UmVxdWVzdBoeLmZsb3RpbGxhLndvcmtmbG93LnYxLldvcmtmbG93IiyKtRgOd29ya2Zsb3dzOnJlYWSC0+STAhQSEi92MS93b3JrZmxvd3Mve2lkfRKRAQoNTGlzdFdvcmtmbG93cxIqLmZsb3RpbGxhLndvcmtmbG93LnYxLkxpc3RXb3JrZmxvd3NSZXF1ZXN0GisuZmxvdGlsbGEud29ya2Zsb3cudjEuTGlzdFdvcmtmbG93c1Jlc3BvbnNlIieKtRgOd29ya2Zsb3dzOnJlYWSC0+STAg8SDS92MS93b3JrZmxvd3MSoQEKDkNyZWF0ZVdvcmtmbG93EisuZmxvdGlsbGEud29ya2Zsb3cudjEuQ3JlYXRlV29ya2Zsb3dSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3ciQoq1GA93b3JrZmxvd3M6d3JpdGWatRgPd29ya2Zsb3cuY3JlYXRloLUYAYLT5JMCEjoBKiINL3YxL3dvcmtmbG93cxKiAQoOVXBkYXRlV29ya2Zsb3cSKy5mbG90aWxsYS53b3JrZmxvdy52MS5VcGRhdGVXb3JrZmxvd1JlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvdyJDirUYD3dvcmtmbG93czp3cml0ZZq1GA93b3JrZmxvdy51cGRhdGWC0+STAhc6ASoyEi92MS93b3JrZmxvd3Mve2lkfRKXAQoORGVsZXRlV29ya2Zsb3cSKy5mbG90aWxsYS53b3JrZmxvdy52MS5EZWxldGVXb3JrZmxvd1JlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiQIq1GA93b3JrZmxvd3M6d3JpdGWatRgPd29ya2Zsb3cuZGVsZXRlgtPkkwIUKhIvdjEvd29ya2Zsb3dzL3tpZH0SmgEKDUNoZWNrV29ya2Zsb3cSKi5mbG90aWxsYS53b3JrZmxvdy52MS5DaGVja1dvcmtmbG93UmVxdWVzdBorLmZsb3RpbGxhLndvcmtmbG93LnYxLkNoZWNrV29ya2Zsb3dSZXNwb25zZSIwirUYDndvcmtmbG93czpyZWFkgtPkkwIYOgEqIhMvdjEvd29ya2Zsb3dzOmNoZWNrEqMBCg5EcnlSdW5Xb3JrZmxvdxIrLmZsb3RpbGxhLndvcmtmbG93LnYxLkRyeVJ1bldvcmtmbG93UmVxdWVzdBosLmZsb3RpbGxhLndvcmtmbG93LnYxLkRyeVJ1bldvcmtmbG93UmVzcG9uc2UiNoq1GA53b3JrZmxvd3M6cmVhZILT5JMCHjoBKiIZL3YxL3dvcmtmbG93cy97aWR9OmRyeVJ1bhKxAQoQQWN0aXZhdGVXb3JrZmxvdxItLmZsb3RpbGxhLndvcmtmbG93LnYxLkFjdGl2YXRlV29ya2Zsb3dSZXF1ZXN0Gh4uZmxvdGlsbGEud29ya2Zsb3cudjEuV29ya2Zsb3ciToq1GA93b3JrZmxvd3M6d3JpdGWatRgRd29ya2Zsb3cuYWN0aXZhdGWC0+STAiA6ASoiGy92MS93b3JrZmxvd3Mve2lkfTphY3RpdmF0ZRK1AQoRRGVwcmVjYXRlV29ya2Zsb3cSLi5mbG90aWxsYS53b3JrZmxvdy52MS5EZXByZWNhdGVXb3JrZmxvd1JlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvdyJQirUYD3dvcmtmbG93czp3cml0ZZq1GBJ3b3JrZmxvdy5kZXByZWNhdGWC0+STAiE6ASoiHC92MS93b3JrZmxvd3Mve2lkfTpkZXByZWNhdGUSrQEKD0FyY2hpdmVXb3JrZmxvdxIsLmZsb3RpbGxhLndvcmtmbG93LnYxLkFyY2hpdmVXb3JrZmxvd1JlcXVlc3QaHi5mbG90aWxsYS53b3JrZmxvdy52MS5Xb3JrZmxvdyJMirUYD3dvcmtmbG93czp3cml0ZZq1GBB3b3JrZmxvdy5hcmNoaXZlgtPkkwIfOgEqIhovdjEvd29ya2Zsb3dzL3tpZH06YXJjaGl2ZWIGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message flotilla.workflow.v1.Workflow
@@ -393,6 +393,336 @@ export const ArchiveWorkflowRequestSchema: GenMessage<ArchiveWorkflowRequest> = 
   messageDesc(file_flotilla_workflow_v1_workflows, 12);
 
 /**
+ * @generated from message flotilla.workflow.v1.DryRunWorkflowRequest
+ */
+export type DryRunWorkflowRequest = Message<"flotilla.workflow.v1.DryRunWorkflowRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Must meet the schema of the definition, as for a run.
+   *
+   * @generated from field: google.protobuf.Struct input = 2;
+   */
+  input?: JsonObject | undefined;
+
+  /**
+   * 0: the newest text, activated or not.
+   *
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
+
+  /**
+   * @generated from field: repeated flotilla.workflow.v1.DryRunAssumption assumptions = 4;
+   */
+  assumptions: DryRunAssumption[];
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunWorkflowRequest.
+ * Use `create(DryRunWorkflowRequestSchema)` to create a new message.
+ */
+export const DryRunWorkflowRequestSchema: GenMessage<DryRunWorkflowRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 13);
+
+/**
+ * What a step is taken to come to.
+ *
+ * @generated from message flotilla.workflow.v1.DryRunAssumption
+ */
+export type DryRunAssumption = Message<"flotilla.workflow.v1.DryRunAssumption"> & {
+  /**
+   * A step's id, for every place where it stands, or one place: `each[3]/open`.
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * Of a step that is visited several times; 0: every visit.
+   *
+   * @generated from field: int32 visit = 2;
+   */
+  visit: number;
+
+  /**
+   * What it leaves in `steps.<id>`, for example `{"output": {"severity": "high"}}`.
+   *
+   * @generated from field: google.protobuf.Struct facts = 3;
+   */
+  facts?: JsonObject | undefined;
+
+  /**
+   * It fails for this reason instead.
+   *
+   * @generated from field: string error_reason = 4;
+   */
+  errorReason: string;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunAssumption.
+ * Use `create(DryRunAssumptionSchema)` to create a new message.
+ */
+export const DryRunAssumptionSchema: GenMessage<DryRunAssumption> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 14);
+
+/**
+ * @generated from message flotilla.workflow.v1.DryRunWorkflowResponse
+ */
+export type DryRunWorkflowResponse = Message<"flotilla.workflow.v1.DryRunWorkflowResponse"> & {
+  /**
+   * @generated from field: flotilla.workflow.v1.DryRunOutcome outcome = 1;
+   */
+  outcome: DryRunOutcome;
+
+  /**
+   * In the order in which they would be taken.
+   *
+   * @generated from field: repeated flotilla.workflow.v1.DryRunStep steps = 2;
+   */
+  steps: DryRunStep[];
+
+  /**
+   * Ids of steps that may be taken, depending on what is undecided.
+   *
+   * @generated from field: repeated string undecided_steps = 3;
+   */
+  undecidedSteps: string[];
+
+  /**
+   * Ids of steps that are not taken.
+   *
+   * @generated from field: repeated string steps_not_reached = 4;
+   */
+  stepsNotReached: string[];
+
+  /**
+   * Of a run that would be completed. Unknown parts show the expression that makes them.
+   *
+   * @generated from field: google.protobuf.Value output = 5;
+   */
+  output?: Value | undefined;
+
+  /**
+   * @generated from field: string error_reason = 6;
+   */
+  errorReason: string;
+
+  /**
+   * @generated from field: string error_message = 7;
+   */
+  errorMessage: string;
+
+  /**
+   * The path of the step that fails.
+   *
+   * @generated from field: string error_step = 8;
+   */
+  errorStep: string;
+
+  /**
+   * What would be undone after a failure, in this order.
+   *
+   * @generated from field: repeated flotilla.workflow.v1.DryRunUndo undos = 9;
+   */
+  undos: DryRunUndo[];
+
+  /**
+   * What keeps the definition from being activated, and expressions that failed with these values.
+   *
+   * @generated from field: repeated flotilla.workflow.v1.DefinitionProblem problems = 10;
+   */
+  problems: DefinitionProblem[];
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunWorkflowResponse.
+ * Use `create(DryRunWorkflowResponseSchema)` to create a new message.
+ */
+export const DryRunWorkflowResponseSchema: GenMessage<DryRunWorkflowResponse> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 15);
+
+/**
+ * One visit of one step.
+ *
+ * @generated from message flotilla.workflow.v1.DryRunStep
+ */
+export type DryRunStep = Message<"flotilla.workflow.v1.DryRunStep"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string step_id = 2;
+   */
+  stepId: string;
+
+  /**
+   * @generated from field: string step_kind = 3;
+   */
+  stepKind: string;
+
+  /**
+   * @generated from field: int32 visit = 4;
+   */
+  visit: number;
+
+  /**
+   * @generated from field: flotilla.workflow.v1.DryRunStepStatus status = 5;
+   */
+  status: DryRunStepStatus;
+
+  /**
+   * @generated from field: flotilla.workflow.v1.DryRunBasis basis = 6;
+   */
+  basis: DryRunBasis;
+
+  /**
+   * What would be asked. Unknown parts show the expression that makes them.
+   *
+   * @generated from field: google.protobuf.Value input = 7;
+   */
+  input?: Value | undefined;
+
+  /**
+   * Pointers to the parts of the input that are not known.
+   *
+   * @generated from field: repeated string unknown_input = 8;
+   */
+  unknownInput: string[];
+
+  /**
+   * @generated from field: google.protobuf.Value output = 9;
+   */
+  output?: Value | undefined;
+
+  /**
+   * Pointers to the parts of the output that are not known; an empty one stands for all of it.
+   *
+   * @generated from field: repeated string unknown_output = 10;
+   */
+  unknownOutput: string[];
+
+  /**
+   * What its undo would ask.
+   *
+   * @generated from field: google.protobuf.Value undo = 11;
+   */
+  undo?: Value | undefined;
+
+  /**
+   * @generated from field: repeated flotilla.workflow.v1.DryRunExpression expressions = 12;
+   */
+  expressions: DryRunExpression[];
+
+  /**
+   * Where it leads: a step, `$end` or `$fail`.
+   *
+   * @generated from field: string next = 13;
+   */
+  next: string;
+
+  /**
+   * Where it may lead, where that is undecided.
+   *
+   * @generated from field: repeated string alternatives = 14;
+   */
+  alternatives: string[];
+
+  /**
+   * @generated from field: string error_reason = 15;
+   */
+  errorReason: string;
+
+  /**
+   * @generated from field: string error_message = 16;
+   */
+  errorMessage: string;
+
+  /**
+   * What it writes to the context of the run.
+   *
+   * @generated from field: google.protobuf.Struct context = 17;
+   */
+  context?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunStep.
+ * Use `create(DryRunStepSchema)` to create a new message.
+ */
+export const DryRunStepSchema: GenMessage<DryRunStep> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 16);
+
+/**
+ * @generated from message flotilla.workflow.v1.DryRunExpression
+ */
+export type DryRunExpression = Message<"flotilla.workflow.v1.DryRunExpression"> & {
+  /**
+   * A JSON pointer into the definition.
+   *
+   * @generated from field: string pointer = 1;
+   */
+  pointer: string;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * Absent where it is not known.
+   *
+   * @generated from field: google.protobuf.Value value = 3;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunExpression.
+ * Use `create(DryRunExpressionSchema)` to create a new message.
+ */
+export const DryRunExpressionSchema: GenMessage<DryRunExpression> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 17);
+
+/**
+ * @generated from message flotilla.workflow.v1.DryRunUndo
+ */
+export type DryRunUndo = Message<"flotilla.workflow.v1.DryRunUndo"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string step_id = 2;
+   */
+  stepId: string;
+
+  /**
+   * @generated from field: int32 visit = 3;
+   */
+  visit: number;
+
+  /**
+   * @generated from field: google.protobuf.Value input = 4;
+   */
+  input?: Value | undefined;
+};
+
+/**
+ * Describes the message flotilla.workflow.v1.DryRunUndo.
+ * Use `create(DryRunUndoSchema)` to create a new message.
+ */
+export const DryRunUndoSchema: GenMessage<DryRunUndo> = /*@__PURE__*/
+  messageDesc(file_flotilla_workflow_v1_workflows, 18);
+
+/**
  * @generated from enum flotilla.workflow.v1.WorkflowStatus
  */
 export const WorkflowStatus = {
@@ -432,6 +762,140 @@ export type WorkflowStatus = (typeof WorkflowStatus)[keyof typeof WorkflowStatus
  */
 export const WorkflowStatusSchema: GenEnum<WorkflowStatus> = /*@__PURE__*/
   enumDesc(file_flotilla_workflow_v1_workflows, 0);
+
+/**
+ * @generated from enum flotilla.workflow.v1.DryRunOutcome
+ */
+export const DryRunOutcome = {
+  /**
+   * @generated from enum value: DRY_RUN_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: DRY_RUN_OUTCOME_COMPLETED = 1;
+   */
+  COMPLETED: 1,
+
+  /**
+   * @generated from enum value: DRY_RUN_OUTCOME_FAILED = 2;
+   */
+  FAILED: 2,
+
+  /**
+   * How it goes on depends on what nobody knows yet.
+   *
+   * @generated from enum value: DRY_RUN_OUTCOME_UNDECIDED = 3;
+   */
+  UNDECIDED: 3,
+
+  /**
+   * The definition has problems that keep it from being run at all.
+   *
+   * @generated from enum value: DRY_RUN_OUTCOME_IMPOSSIBLE = 4;
+   */
+  IMPOSSIBLE: 4,
+
+  /**
+   * Longer than what a dry run goes through: 1,000 visits, or 1 MiB of values.
+   *
+   * @generated from enum value: DRY_RUN_OUTCOME_TRUNCATED = 5;
+   */
+  TRUNCATED: 5,
+} as const;
+
+/**
+ * @generated from enum flotilla.workflow.v1.DryRunOutcome
+ */
+export type DryRunOutcome = (typeof DryRunOutcome)[keyof typeof DryRunOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum flotilla.workflow.v1.DryRunOutcome.
+ */
+export const DryRunOutcomeSchema: GenEnum<DryRunOutcome> = /*@__PURE__*/
+  enumDesc(file_flotilla_workflow_v1_workflows, 1);
+
+/**
+ * @generated from enum flotilla.workflow.v1.DryRunStepStatus
+ */
+export const DryRunStepStatus = {
+  /**
+   * @generated from enum value: DRY_RUN_STEP_STATUS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: DRY_RUN_STEP_STATUS_COMPLETED = 1;
+   */
+  COMPLETED: 1,
+
+  /**
+   * @generated from enum value: DRY_RUN_STEP_STATUS_FAILED = 2;
+   */
+  FAILED: 2,
+
+  /**
+   * Of a block: what is inside of it is undecided.
+   *
+   * @generated from enum value: DRY_RUN_STEP_STATUS_UNDECIDED = 3;
+   */
+  UNDECIDED: 3,
+} as const;
+
+/**
+ * @generated from enum flotilla.workflow.v1.DryRunStepStatus
+ */
+export type DryRunStepStatus = (typeof DryRunStepStatus)[keyof typeof DryRunStepStatus] | UnknownEnum;
+
+/**
+ * Describes the enum flotilla.workflow.v1.DryRunStepStatus.
+ */
+export const DryRunStepStatusSchema: GenEnum<DryRunStepStatus> = /*@__PURE__*/
+  enumDesc(file_flotilla_workflow_v1_workflows, 2);
+
+/**
+ * What the outcome of a step rests on.
+ *
+ * @generated from enum flotilla.workflow.v1.DryRunBasis
+ */
+export const DryRunBasis = {
+  /**
+   * @generated from enum value: DRY_RUN_BASIS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It follows from the definition and what was known before.
+   *
+   * @generated from enum value: DRY_RUN_BASIS_EVALUATED = 1;
+   */
+  EVALUATED: 1,
+
+  /**
+   * @generated from enum value: DRY_RUN_BASIS_ASSUMED = 2;
+   */
+  ASSUMED: 2,
+
+  /**
+   * Somebody would be asked, and is taken to answer.
+   *
+   * @generated from enum value: DRY_RUN_BASIS_UNKNOWN = 3;
+   */
+  UNKNOWN: 3,
+} as const;
+
+/**
+ * What the outcome of a step rests on.
+ *
+ * @generated from enum flotilla.workflow.v1.DryRunBasis
+ */
+export type DryRunBasis = (typeof DryRunBasis)[keyof typeof DryRunBasis] | UnknownEnum;
+
+/**
+ * Describes the enum flotilla.workflow.v1.DryRunBasis.
+ */
+export const DryRunBasisSchema: GenEnum<DryRunBasis> = /*@__PURE__*/
+  enumDesc(file_flotilla_workflow_v1_workflows, 3);
 
 /**
  * Workflow definitions: graphs of steps.
@@ -498,6 +962,17 @@ export const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof CheckWorkflowRequestSchema;
     output: typeof CheckWorkflowResponseSchema;
+  },
+  /**
+   * Goes through a definition as a run would, with the same interpreter: calls nobody and keeps nothing. What nobody can know before
+   * a run is assumed as the request says, or stays unknown; where the way depends on it, it is undecided. Drafts can be tried too.
+   *
+   * @generated from rpc flotilla.workflow.v1.WorkflowService.DryRunWorkflow
+   */
+  dryRunWorkflow: {
+    methodKind: "unary";
+    input: typeof DryRunWorkflowRequestSchema;
+    output: typeof DryRunWorkflowResponseSchema;
   },
   /**
    * Checks and activates the draft; from then on this version cannot change. Fails with DEFINITION_INVALID and every problem.

@@ -1,0 +1,1 @@
+alter table workflow_instances drop column context;

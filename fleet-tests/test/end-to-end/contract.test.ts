@@ -113,6 +113,7 @@ test('the resources that nobody else could see were there all the time', async (
     budget: 'budgets',
     workflow: 'workflows',
     instance: 'instances',
+    job: 'jobs',
     schedule: 'workflow-schedules',
     trigger: 'workflow-triggers',
     workflow_template: 'workflow-templates',

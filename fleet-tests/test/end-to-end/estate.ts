@@ -14,6 +14,8 @@ export type Kind =
   | 'budget'
   | 'workflow'
   | 'instance'
+  | 'task'
+  | 'job'
   | 'schedule'
   | 'trigger'
   | 'workflow_template'
@@ -160,6 +162,9 @@ export async function buildEstate(
     async () => expect((await fleet.ok('GET', `/v1/instances/${instance.id}`, { key })).completeTime).toBeTruthy(),
     { timeoutMs: 120_000, intervalMs: 300 },
   );
+  const {
+    tasks: [task],
+  } = await fleet.ok('GET', `/v1/instances/${instance.id}/tasks`, { key });
   return {
     agent: agent.id,
     execution: execution.id,
@@ -169,6 +174,8 @@ export async function buildEstate(
     budget: budget.id,
     workflow: workflow.id,
     instance: instance.id,
+    task: task.id,
+    job: instance.id,
     schedule: schedule.id,
     trigger: trigger.id,
     workflow_template: workflowTemplate.id,

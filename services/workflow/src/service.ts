@@ -5,6 +5,7 @@ import {
   ApprovalService,
   CompensationService,
   InstanceService,
+  JobService,
   ScheduleService,
   TriggerService,
   WorkflowService,
@@ -27,10 +28,12 @@ import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
+import { onAgentEvent } from './events/on-agent-event.ts';
 import { eventTopics, listenedTo, onAnyEvent } from './events/on-any-event.ts';
 import { approvals } from './grpc/approvals.ts';
 import { compensations } from './grpc/compensations.ts';
 import { instances } from './grpc/instances.ts';
+import { jobs } from './grpc/jobs.ts';
 import { schedules } from './grpc/schedules.ts';
 import { triggers } from './grpc/triggers.ts';
 import { workflowTemplates } from './grpc/workflow-templates.ts';
@@ -40,6 +43,7 @@ import { createAdmission } from './lane/admission.ts';
 import { driversWith } from './lane/drivers.ts';
 import { createLane } from './lane/lane.ts';
 import { createMeters } from './metrics.ts';
+import { createNamedAgents } from './queries/named-agents.ts';
 import { createWakeups } from './queries/wakeups.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
@@ -70,7 +74,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const temporalDrivers = createDrivers({ db, temporal, taskQueue, weightOf, now, log });
   // Moving a run can start, end or settle another one.
   const children = createChildRuns({ db, moving: () => moving, drivers: () => drivers, newId });
-  const { performers, close } = createPerformers(config.neighbours, kit.metrics, children);
+  const { performers, agents, close } = createPerformers(config.neighbours, kit.metrics, children);
   const moving: Moving = { definitions, performers, states: createRunStates(), now, ended: children.ended };
   const meters = createMeters(kit.metrics);
   const performing = {
@@ -138,7 +142,21 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     metrics: kit.metrics,
   });
+  const agentEvents = createConsumer<Schema>({
+    db,
+    transport: kit.transport,
+    group: 'workflow-agents',
+    on: onAgentEvent,
+    log,
+    metrics: kit.metrics,
+  });
   const components: Component[] = [
+    {
+      name: 'agent-events',
+      phase: 'work',
+      start: async () => agentEvents.start(),
+      stop: (graceMs) => agentEvents.stop(graceMs),
+    },
     {
       name: 'trigger-events',
       phase: 'work',
@@ -178,7 +196,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   };
   return kit.service({
     grpc: [
-      implement(WorkflowService, workflows(db, { now, newId, definitions })),
+      implement(WorkflowService, workflows(db, { now, newId, definitions, agents: createNamedAgents(db, agents) })),
       implement(WorkflowVersionService, workflowVersions(db)),
       implement(WorkflowTemplateService, workflowTemplates(db, { now, newId, definitions })),
       implement(InstanceService, instances(running)),
@@ -186,6 +204,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       implement(TriggerService, triggers({ ...scheduling, keyring })),
       implement(ApprovalService, approvals(running)),
       implement(CompensationService, compensations(running)),
+      implement(JobService, jobs(running)),
     ],
     components,
   });

@@ -1,5 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { CompensationState, CompensationStatus, InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
+import {
+  CompensationState,
+  CompensationStatus,
+  InstanceStatus,
+  TaskStatus,
+  TaskValuePart,
+} from '@flotilla/contracts/workflow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startWorkflow, type WorkflowHarness } from './harness.ts';
 
@@ -172,6 +179,42 @@ test('a large value lies beside the journal, and comes back with it', async () =
   ]);
   const updates = await Array.fromAsync(fleet.instances.watchInstance({ id, after: 890n }));
   expect(updates.at(-1)?.instance?.output).toEqual(instance.output);
+});
+
+test('a value that is too large for the list of tasks is read in pieces', async () => {
+  const text = '🎏'.repeat(200_000);
+  const double = { id: 'double', kind: 'transform', value: '${[input.text + input.text, input.text]}', next: 'each' };
+  const each = {
+    id: 'each',
+    kind: 'map',
+    items: '${steps.double.output}',
+    steps: [{ ...double, id: 'one', value: 1, next: '$end' }],
+  };
+  const { id: instanceId } = await run({ steps: [double, each] }, { text });
+  const { tasks } = await fleet.instances.listTasks({ instanceId });
+  const read = async (path: string, part: TaskValuePart): Promise<unknown> => {
+    const taskId = tasks.find((task) => task.path === path)?.id ?? '';
+    const pieces: string[] = [];
+    for (let offset = 0; pieces.length === 0 || offset > 0; ) {
+      const piece = await fleet.instances.getTaskValue({ instanceId, taskId, part, offset });
+      pieces.push(piece.json);
+      offset = piece.nextOffset;
+    }
+    expect(pieces.length).toBe(path === 'each[0]/one' ? 1 : 2);
+    return JSON.parse(pieces.join(''));
+  };
+  expect(await read('double', TaskValuePart.OUTPUT)).toEqual([text + text, text]);
+  expect(await read('each', TaskValuePart.INPUT)).toEqual([text + text, text]);
+  expect(await read('each[0]/one', TaskValuePart.UNSPECIFIED)).toBe(1);
+  const taskId = tasks[0]?.id ?? '';
+  await expect(fleet.instances.getTaskValue({ instanceId, taskId, offset: 2_000_000 })).rejects.toMatchObject({
+    reason: 'OFFSET_INVALID',
+  });
+  const stranger = await fleet.as(fleet.address, { tenantId: randomUUID() });
+  await expect(stranger.instances.getTaskValue({ instanceId, taskId })).rejects.toMatchObject({
+    reason: 'TASK_NOT_FOUND',
+  });
+  stranger.close();
 });
 
 test('a savepoint keeps what was done before it when the run fails', async () => {

@@ -11,6 +11,7 @@ import {
   CompensationService,
   type Instance,
   InstanceService,
+  JobService,
   ScheduleService,
   TriggerService,
   WorkflowService,
@@ -56,6 +57,7 @@ export interface Clients {
   readonly versions: GrpcClient<typeof WorkflowVersionService>;
   readonly approvals: GrpcClient<typeof ApprovalService>;
   readonly compensations: GrpcClient<typeof CompensationService>;
+  readonly jobs: GrpcClient<typeof JobService>;
 }
 
 /** The real tracker, on a port of its own. */
@@ -136,7 +138,18 @@ export async function surround(): Promise<Surroundings> {
       const versions = createGrpcClient(WorkflowVersionService, options);
       const approvals = createGrpcClient(ApprovalService, options);
       const compensations = createGrpcClient(CompensationService, options);
-      const clients = { workflows, instances, approvals, compensations, schedules, triggers, templates, versions };
+      const jobs = createGrpcClient(JobService, options);
+      const clients = {
+        workflows,
+        instances,
+        jobs,
+        approvals,
+        compensations,
+        schedules,
+        triggers,
+        templates,
+        versions,
+      };
       const close = () => Object.values(clients).forEach((client) => void client.close());
       return { ...clients, close };
     },

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DescService, MessageInitShape } from '@bufbuild/protobuf';
-import { AgentService, type ExecutionSchema, ExecutionService, ExecutionStatus } from '@flotilla/contracts/agent';
+import {
+  type AgentSchema,
+  AgentService,
+  AgentStatus,
+  type ExecutionSchema,
+  ExecutionService,
+  ExecutionStatus,
+} from '@flotilla/contracts/agent';
 import { NotificationService, TemplateService } from '@flotilla/contracts/notification';
 import { ValidationOutcome, type ValidationResultSchema, ValidationService } from '@flotilla/contracts/validation';
 import { AppError } from '@flotilla/errors';
@@ -24,6 +31,8 @@ export interface Script {
   validate: (content: string) => Promise<MessageInitShape<typeof ValidationResultSchema>>;
   send: () => Promise<void>;
   revoke: () => Promise<void>;
+  /** Of an agent that is asked for by its id. */
+  agent: (id: string) => Promise<MessageInitShape<typeof AgentSchema>>;
 }
 
 /** llm-agent, validation and notification as their contract says, with scripted answers. One address for all. */
@@ -57,6 +66,7 @@ export const wellScript = (): Script => ({
   validate: async () => ({ id: randomUUID(), ...answers.passed }),
   send: async () => undefined,
   revoke: async () => undefined,
+  agent: async (id) => ({ id, name: 'Some agent', slug: 'some', status: AgentStatus.ACTIVE, version: 1 }),
 });
 
 export async function startNeighbours(identity: TestIdentity): Promise<Neighbours> {
@@ -85,7 +95,10 @@ export async function startNeighbours(identity: TestIdentity): Promise<Neighbour
     metrics: createMetrics('neighbours'),
     services: [
       partly(AgentService, {
-        listAgents: async ({ slug }) => ({ agents: slug === 'known' ? [{ id: randomUUID(), slug }] : [] }),
+        getAgent: ({ id }) => neighbours.script.agent(id),
+        listAgents: async ({ slug }) => ({
+          agents: slug === 'known' ? [{ id: randomUUID(), slug, status: AgentStatus.ACTIVE, version: 1 }] : [],
+        }),
       }),
       partly(ExecutionService, {
         executeAgent: (request, call) =>

@@ -54,6 +54,39 @@ describe.each(drivers)('runs driven by $driver', ({ env }) => {
     expect(await undosOf(id)).toEqual([]);
   });
 
+  test('what steps write to the context of a run is there for those that come later, and for everybody to see', async () => {
+    const record = (id: string, rest: object) => ({
+      ...{ id, kind: 'http', url: '${input.tracker}/records', body: { title: id, runId: '${run.id}' } },
+      ...{ undo: { url: '${input.tracker}/undo', body: { key: '${effect.key}' } }, ...rest },
+    });
+    const workflowId = await fleet.activate({
+      context: { opened: 0 },
+      steps: [
+        record('open', {
+          context: { opened: '${context.opened + 1}', status: '${steps.open.output.status}' },
+          next: 'each',
+        }),
+        {
+          ...{ id: 'each', kind: 'map', items: ['a', 'b', 'c'] },
+          steps: [record('add', { context: { opened: '${context.opened + 1}', last: '${item}' } })],
+          ...{ maxConcurrency: 1, next: 'route' },
+        },
+        {
+          ...{ id: 'route', kind: 'decision', cases: [{ when: 'context.opened == 4', next: '$end' }] },
+          default: { next: '$fail' },
+        },
+      ],
+      output: { context: '${context}' },
+    });
+    const instance = await fleet.ended(await fleet.start(workflowId));
+    const context = { opened: 4, status: 201, last: 'c' };
+    expect(instance).toMatchObject({ status: InstanceStatus.COMPLETED, context, output: { context } });
+    const entries = await fleet.database.query<{ kind: string }>(
+      `select kind from workflow_journal where instance_id = '${instance.id}' and kind like 'context%' order by seq`,
+    );
+    expect(entries.map(({ kind }) => kind)).toEqual(['context_begun', ...Array(4).fill('context_written')]);
+  });
+
   test('an execution that died with its process is asked for again, under a key of its own', async () => {
     const { execute } = wellScript();
     const lost = ['EXECUTION_LOST', 'EXECUTION_INTERRUPTED'].map((errorReason) => ({

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Firing, FiringStatus, InstanceStatus, TriggerKind, TriggerStatus } from '@flotilla/contracts/workflow';
 import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -85,6 +86,30 @@ test('runs that trigger themselves come to an end', async () => {
   expect(firings).toHaveLength(17);
 });
 
+test('runs that start themselves by a call come to an end, too', async () => {
+  const loop = await fleet.activate({
+    steps: [{ id: 'ask', kind: 'agent', agentId: randomUUID(), prompt: 'again' }],
+  });
+  const refusals: unknown[] = [];
+  const well = fleet.neighbours.script;
+  fleet.neighbours.script = {
+    ...well,
+    // The agent starts a run of the workflow that asks it: over gRPC, as a tool of it would.
+    async execute(prompt, call) {
+      await fleet.instances.startInstance({ workflowId: loop }).catch((error: unknown) => refusals.push(error));
+      return well.execute(prompt, call);
+    },
+  };
+  await fleet.instances.startInstance({ workflowId: loop });
+  await eventually(async () => expect(refusals).toHaveLength(1), { timeoutMs: 60_000 });
+  fleet.neighbours.script = well;
+  expect(refusals[0]).toMatchObject({ code: 'failed_precondition', reason: 'CAUSATION_TOO_DEEP' });
+  const depths = await fleet.database.query<{ depth: number }>(
+    `select causation_depth as depth from workflow_instances where workflow_id = '${loop}' order by id`,
+  );
+  expect(depths.map(({ depth }) => depth)).toEqual(Array.from({ length: 17 }, (_, depth) => depth));
+});
+
 test('a trigger that is called starts a run; a disabled one does not', async () => {
   const { trigger } = await fleet.triggers.createTrigger({ workflowId, name: 'A', kind: TriggerKind.API });
   const id = trigger?.id ?? '';
@@ -142,6 +167,57 @@ test('a webhook is taken once, by its id, when it is signed and fresh; its secre
   );
   const bytes = Buffer.from(webhookSecret.slice('whsec_'.length), 'base64').toString('hex');
   for (const text of [webhookSecret, bytes]) expect(stored[0]?.row).not.toContain(text);
+});
+
+test('after a rotation both secrets are accepted until the old one has expired', async () => {
+  const { trigger, webhookSecret: first } = await fleet.triggers.createTrigger({
+    ...{ workflowId, name: 'W', kind: TriggerKind.WEBHOOK },
+  });
+  const { id = '', webhookPath: path = '', etag } = trigger ?? {};
+  const accepted = async (secret: string): Promise<boolean> => {
+    const delivery = {
+      ...{ id: randomUUID(), timestamp: String(Math.floor(Date.now() / 1_000)), body: Buffer.from('{}') },
+    };
+    const { firingId } = await fleet.triggers
+      .deliverWebhook({
+        ...{ path, webhookId: delivery.id, webhookTimestamp: delivery.timestamp, body: delivery.body },
+        webhookSignature: signDelivery(secret, delivery),
+      })
+      .catch((error: { reason: string }) => {
+        expect(error.reason).toBe('WEBHOOK_REFUSED');
+        return { firingId: '' };
+      });
+    return firingId !== '';
+  };
+  const rotate = (seconds?: number) =>
+    fleet.triggers.rotateWebhookSecret({
+      id,
+      ...(seconds !== undefined && { overlap: durationFromMs(seconds * 1000) }),
+    });
+  await expect(fleet.triggers.rotateWebhookSecret({ id, etag: '99' })).rejects.toMatchObject({ code: 'aborted' });
+  const rotated = await fleet.triggers.rotateWebhookSecret({ id, etag: etag ?? '' });
+  const second = rotated.webhookSecret;
+  expect(rotated.trigger?.oldSecretExpireTime).toBeDefined();
+  const expires = Number(rotated.trigger?.oldSecretExpireTime?.seconds) * 1000;
+  expect(Math.abs(expires - Date.now() - 86_400_000)).toBeLessThan(3_600_000); // a day, unless said
+  expect([await accepted(first), await accepted(second)]).toEqual([true, true]);
+  const { webhookSecret: third } = await rotate(3600);
+  expect([await accepted(first), await accepted(second), await accepted(third)]).toEqual([false, true, true]);
+  // The overlap is over.
+  await fleet.database.query(`update workflow_triggers set old_secret_expired_at = now() where id = '${id}'`);
+  expect([await accepted(second), await accepted(third)]).toEqual([false, true]);
+  const { webhookSecret: fourth, trigger: leaked } = await rotate(0);
+  expect(leaked?.oldSecretExpireTime).toBeUndefined();
+  expect([await accepted(third), await accepted(fourth)]).toEqual([false, true]);
+  const { trigger: api } = await fleet.triggers.createTrigger({ workflowId, name: 'A', kind: TriggerKind.API });
+  await expect(fleet.triggers.rotateWebhookSecret({ id: api?.id ?? '' })).rejects.toMatchObject({
+    reason: 'TRIGGER_NOT_WEBHOOK',
+  });
+  await expect(rotate(40 * 86_400)).rejects.toMatchObject({ code: 'invalid_argument' });
+  const [row] = await fleet.database.query<{ row: string }>(
+    `select (select string_agg(t::text, '') from workflow_triggers t) || (select coalesce(string_agg(o::text, ''), '') from outbox_sent o) as row`,
+  );
+  for (const secret of [first, second, third, fourth]) expect(row?.row).not.toContain(secret);
 });
 
 test.each([

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { WorkflowStatus } from '@flotilla/contracts/workflow';
+import { type JsonObject, toJson } from '@bufbuild/protobuf';
+import { type Value, ValueSchema } from '@bufbuild/protobuf/wkt';
+import { DryRunBasis, DryRunOutcome, WorkflowStatus } from '@flotilla/contracts/workflow';
+import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startWorkflow, type WorkflowHarness } from './harness.ts';
+import { inputFor, startWorkflow, type WorkflowHarness } from './harness.ts';
 import { releaseWatch } from './release-watch.ts';
 
 let fleet: WorkflowHarness;
@@ -64,6 +67,95 @@ test('a definition with problems is stored as a draft, and refused with every pr
   expect(await fleet.workflows.checkWorkflow({ definition: releaseWatch() })).toMatchObject({
     valid: true,
     problems: [],
+  });
+});
+
+test('a draft is tried without a call, an event or a row', async () => {
+  const { id } = await create();
+  const tables = 'workflow_instances tasks workflow_journal outbox outbox_sent idempotency_keys'.split(' ');
+  const rows = () =>
+    Promise.all(tables.map((table) => fleet.database.query(`select count(*)::integer as count from ${table}`)));
+  await eventually(async () => expect(await fleet.database.query('select 1 from outbox limit 1')).toEqual([]));
+  const before = await rows();
+  const received = fleet.neighbours.received.length;
+  const input = inputFor(fleet.tracker.url);
+  const undecided = await fleet.workflows.dryRunWorkflow({ id, input });
+  expect(undecided).toMatchObject({
+    outcome: DryRunOutcome.UNDECIDED,
+    undecidedSteps: ['route', 'publish', 'publish_review', 'notify'],
+    stepsNotReached: [],
+    problems: [],
+  });
+  expect(undecided.steps.map(({ stepId, basis, next, alternatives }) => [stepId, basis, next || alternatives])).toEqual(
+    [
+      ['open', DryRunBasis.UNKNOWN, 'summarise'],
+      ['summarise', DryRunBasis.UNKNOWN, 'check'],
+      ['check', DryRunBasis.UNSPECIFIED, ['summarise', 'route']],
+    ],
+  );
+  const severe = { step: 'summarise', facts: { output: { severity: 'high' } } };
+  const decided = await fleet.workflows.dryRunWorkflow({
+    id,
+    input,
+    assumptions: [severe, { step: 'check', facts: { output: { outcome: 'passed' } } }],
+  });
+  expect(decided).toMatchObject({ outcome: DryRunOutcome.COMPLETED, stepsNotReached: ['publish_review'] });
+  expect(decided.steps.map(({ stepId }) => stepId)).toEqual([
+    ...['open', 'summarise', 'check', 'route', 'publish', 'notify'],
+  ]);
+  expect(toJson(ValueSchema, decided.output as Value)).toMatchObject({ severity: 'high' });
+  const failing = await fleet.workflows.dryRunWorkflow({
+    id,
+    input,
+    assumptions: [{ step: 'check', errorReason: 'NO' }],
+  });
+  expect(failing).toMatchObject({
+    outcome: DryRunOutcome.FAILED,
+    errorReason: 'NO',
+    errorStep: 'check',
+    undos: [{ path: 'open' }],
+  });
+  expect(await rows()).toEqual(before);
+  expect(fleet.neighbours.received).toHaveLength(received);
+  expect(fleet.tracker.counts()).toMatchObject({ opened: 0, published: 0 });
+});
+
+test('what keeps a dry run from beginning is said in its place', async () => {
+  const { id } = await create();
+  const violation = (field: string, reason: string) => ({ reason, violations: [expect.objectContaining({ field })] });
+  const input = inputFor(fleet.tracker.url);
+  await expect(fleet.workflows.dryRunWorkflow({ id, input: { ...input, package: 1 } })).rejects.toMatchObject(
+    violation('/input/package', 'INPUT_INVALID'),
+  );
+  const assume = (step: string, facts: JsonObject) =>
+    fleet.workflows.dryRunWorkflow({ id, input, assumptions: [{ step, facts }] });
+  for (const [step, facts, field] of [
+    ['nowhere', {}, '/assumptions/0/step'],
+    ['open', { output: { status: 500, body: null } }, '/assumptions/0/facts/output/status'],
+    ['check', { output: { outcome: 'good' } }, '/assumptions/0/facts/output/outcome'],
+  ] as const) {
+    await expect(assume(step, facts)).rejects.toMatchObject(violation(field, 'ASSUMPTION_INVALID'));
+  }
+  await expect(fleet.workflows.dryRunWorkflow({ id, input, version: 1 })).rejects.toMatchObject({
+    reason: 'WORKFLOW_VERSION_UNKNOWN',
+  });
+  const wrong = await create({ steps: [{ id: 'a', kind: 'http', url: '${input.}', next: 'b' }] });
+  const impossible = await fleet.workflows.dryRunWorkflow({ id: wrong.id });
+  expect(impossible).toMatchObject({ outcome: DryRunOutcome.IMPOSSIBLE, steps: [] });
+  expect(impossible.problems.map(({ pointer }) => pointer).sort()).toEqual([
+    '/steps/0',
+    '/steps/0/next',
+    '/steps/0/url',
+  ]);
+  // An effect without undo keeps a draft from being activated, not from being tried.
+  const unsafe = await create({ steps: [{ id: 'a', kind: 'http', url: 'http://x/${input.n + 1}' }] });
+  expect(await fleet.workflows.dryRunWorkflow({ id: unsafe.id, input: { n: 'x' } })).toMatchObject({
+    outcome: DryRunOutcome.FAILED,
+    errorReason: 'EXPRESSION_FAILED',
+    problems: [
+      { pointer: '/steps/0', reason: 'EFFECT_WITHOUT_UNDO' },
+      { pointer: '/steps/0/url', reason: 'EXPRESSION_FAILED' },
+    ],
   });
 });
 

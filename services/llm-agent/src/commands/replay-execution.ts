@@ -30,7 +30,6 @@ export async function replayExecution(
     agentId: original.agentId,
     agentVersion: version,
     prompt,
-    input: { parts: original.parts, files: new Map() },
     splitKey: '',
     context: await findContext(tx, executionId),
     replay,
@@ -38,12 +37,5 @@ export async function replayExecution(
   });
   if (!replay.recorded) return task;
   const tools = createRecordedTools(await listToolCalls(tx, executionId));
-  const [first = task.route, ...later] = answers.map(({ route }) => route);
-  const provider = createRecordedProvider(answers);
-  return {
-    ...task,
-    maxAttempts: answers.length,
-    route: first,
-    recorded: { provider, tools, routes: [first, ...later] },
-  };
+  return { ...task, maxAttempts: answers.length, recorded: { provider: createRecordedProvider(answers), tools } };
 }

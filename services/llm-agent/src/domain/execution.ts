@@ -1,5 +1,4 @@
 import { AppError } from '@flotilla/errors';
-import type { InputPart } from './input.ts';
 import type { JsonValue } from './output-schema.ts';
 import type { Price } from './price.ts';
 import type { Replay } from './replay.ts';
@@ -31,8 +30,6 @@ export interface Execution {
   /** What it is a replay of. */
   readonly replay: Replay | undefined;
   readonly prompt: string;
-  /** What went in after the prompt. */
-  readonly parts: readonly InputPart[];
   readonly response: string;
   readonly output: JsonValue | undefined;
   readonly promptTokens: number;

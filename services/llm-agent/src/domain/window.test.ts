@@ -8,7 +8,6 @@ const message = (seq: number, different: Partial<Message> = {}): Message => ({
   seq,
   role: seq % 2 === 1 ? 'user' : 'assistant',
   content: `m${seq}`,
-  parts: [],
   toolCalls: [],
   toolCallId: '',
   executionId: undefined,

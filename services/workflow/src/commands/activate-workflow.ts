@@ -1,21 +1,33 @@
+import { isDeepStrictEqual } from 'node:util';
 import { WorkflowActivatedSchema } from '@flotilla/contracts/workflow';
+import { AppError } from '@flotilla/errors';
 import { appendEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import type { Schema } from '../db/schema.ts';
 import { insertVersion, saveWorkflow } from '../db/workflow-repository.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { Problem } from '../domain/problem.ts';
 import { activate, type Workflow } from '../domain/workflow.ts';
 import { toWorkflowMessage } from '../messages/workflow-message.ts';
 import type { Editing } from './create-workflow.ts';
-import type { Definitions } from './definitions.ts';
 import { lockedWorkflow } from './locked-workflow.ts';
 
 export async function activateWorkflow(
-  { newId, definitions }: Editing & { readonly definitions: Definitions },
+  { newId }: Pick<Editing, 'newId'>,
   tx: Tx<Schema>,
-  wish: { id: string; etag: string; activatedBy: string },
+  wish: {
+    readonly id: string;
+    readonly etag: string;
+    readonly activatedBy: string;
+    /** What was found wrong with the text as it was before. */
+    readonly checked: { readonly definition: JsonObject; readonly problems: readonly Problem[] };
+  },
 ): Promise<Workflow> {
   const known = await lockedWorkflow(tx, wish.id, wish.etag);
-  const { problems } = definitions.read(known.definition);
+  const { definition, problems } = wish.checked;
+  if (!isDeepStrictEqual(known.definition, definition)) {
+    throw new AppError('aborted', 'WORKFLOW_CHANGED', 'Somebody else has changed the workflow meanwhile.');
+  }
   const workflow = await saveWorkflow(tx, activate(known, problems));
   await insertVersion(tx, tx.scope.tenantId, { id: newId(), workflow, createdBy: wish.activatedBy });
   await appendEvent(tx, {

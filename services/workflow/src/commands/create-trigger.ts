@@ -41,6 +41,7 @@ export async function createTrigger(
     ...wish,
     status: 'enabled',
     webhookPath: isWebhook(wish.kind) ? newWebhookPath() : '',
+    oldSecretExpiresAt: undefined,
     lastFiredAt: undefined,
     runCount: 0,
     failureCount: 0,

@@ -3,9 +3,8 @@ import { AppError } from '@flotilla/errors';
 import { appendEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import { hasUnfinishedInstance } from '../db/instance-repository.ts';
-import { hasSchedule } from '../db/schedule-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { hasTrigger } from '../db/trigger-repository.ts';
+import { hasStarters } from '../db/starter-repository.ts';
 import { markWorkflowDeleted } from '../db/workflow-repository.ts';
 import { toWorkflowMessage } from '../messages/workflow-message.ts';
 import type { Editing } from './create-workflow.ts';
@@ -21,7 +20,7 @@ export async function deleteWorkflow(
   if (await hasUnfinishedInstance(tx, workflow.id)) {
     throw new AppError('failed_precondition', 'WORKFLOW_IN_USE', 'The workflow has runs that are not finished.');
   }
-  if ((await hasSchedule(tx, workflow.id)) || (await hasTrigger(tx, workflow.id))) {
+  if (await hasStarters(tx, workflow.id)) {
     throw new AppError('failed_precondition', 'WORKFLOW_IN_USE', 'The workflow has schedules or triggers.');
   }
   await markWorkflowDeleted(tx, workflow.id, now());

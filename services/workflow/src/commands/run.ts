@@ -74,7 +74,8 @@ export async function record(
     state = applyEntry(state, entry);
     return state;
   });
-  const view = { ...viewOf(state), journalLength: length + entries.length };
+  const contextChanged = state.context !== run.state.context;
+  const view = { ...viewOf(state), contextChanged, journalLength: length + entries.length };
   const after: Run = { definition, state, instance: { ...instance, ...view, revision: instance.revision + 1 } };
   const runAt = (index: number): Run => ({ ...after, state: states[index] ?? state });
   const tasks = taskMoves(definition, length, entries);

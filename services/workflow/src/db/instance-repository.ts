@@ -57,6 +57,7 @@ const columns = [
   'compensation',
   'input',
   'output',
+  'context',
   'steps_done',
   'steps_total',
   'current_steps',
@@ -110,7 +111,7 @@ export interface Birth {
 export type Bind = (value: unknown) => string;
 
 /** What the row of a run says after a move. */
-export type RowView = InstanceView & { readonly journalLength: number };
+export type RowView = InstanceView & { readonly journalLength: number; readonly contextChanged: boolean };
 
 /** Writes the row of a run that begins; a part of the statement of its first move. */
 export function instanceInserted(
@@ -185,6 +186,7 @@ function viewed(bind: Bind, view: RowView): Record<string, string> {
     status: bind(view.status),
     compensation: bind(view.compensation),
     output: bind(view.output === undefined ? null : toColumn(view.output)),
+    ...(view.contextChanged && { context: bind(toColumn(view.context ?? {})) }),
     steps_done: bind(view.stepsDone),
     current_steps: bind(view.currentSteps),
     error_reason: bind(view.error?.reason ?? null),
@@ -291,6 +293,7 @@ function toInstance(row: Pick<Selectable<WorkflowInstances>, (typeof columns)[nu
     compensation: row.compensation,
     input: row.input as JsonObject,
     output: row.output === null ? undefined : (row.output as JsonObject),
+    context: row.context === null ? undefined : (row.context as JsonObject),
     stepsDone: row.steps_done,
     stepsTotal: row.steps_total,
     currentSteps: row.current_steps,

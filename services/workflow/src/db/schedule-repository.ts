@@ -87,17 +87,6 @@ export async function listSchedules(
   return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toSchedule);
 }
 
-export async function hasSchedule(tx: ReadTx<Schema>, workflowId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('workflow_schedules')
-    .select('id')
-    .where('workflow_id', '=', workflowId)
-    .where('deleted_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** Saves what is wished for of a locked schedule; from then on Temporal has to be told. */
 export async function saveSchedule(tx: Tx<Schema>, schedule: Schedule): Promise<Schedule> {
   const row = await tx

@@ -68,6 +68,17 @@ export async function lockTask(tx: Tx<Schema>, place: StepPlace): Promise<Task |
   return row && toTask(row);
 }
 
+/** One of a run's tasks. */
+export async function findTask(tx: ReadTx<Schema>, instanceId: string, id: string): Promise<Task | undefined> {
+  const row = await tx
+    .selectFrom('tasks')
+    .select(columns)
+    .where('id', '=', id)
+    .where('instance_id', '=', instanceId)
+    .executeTakeFirst();
+  return row && toTask(row);
+}
+
 function atPlace(tx: ReadTx<Schema>, { instanceId, path, visit }: StepPlace) {
   return tx
     .selectFrom('tasks')

@@ -13,6 +13,7 @@ const columns = [
   'filter',
   'input_mapping',
   'webhook_path',
+  'old_secret_expired_at',
   'grant_id',
   'last_fired_at',
   'run_count',
@@ -81,17 +82,6 @@ export async function listTriggers(
   return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toTrigger);
 }
 
-export async function hasTrigger(tx: ReadTx<Schema>, workflowId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('workflow_triggers')
-    .select('id')
-    .where('workflow_id', '=', workflowId)
-    .where('deleted_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** Those of the tenant that listen to these. Uses the index workflow_triggers_event. */
 export async function findListeners(tx: ReadTx<Schema>, eventTypes: readonly string[]): Promise<Trigger[]> {
   const rows = await tx
@@ -141,11 +131,36 @@ export async function countFiring(tx: Tx<Schema>, id: string, failure: string | 
 export async function findWebhook(
   tx: Tx<Schema>,
   path: string,
-): Promise<{ readonly tenantId: string; readonly id: string; readonly sealedSecret: Buffer } | undefined> {
-  const { rows } = await sql<{ tenant_id: string; id: string; sealed_secret: Buffer }>`
-    select tenant_id, id, sealed_secret from find_webhook(${path})`.execute(tx);
+): Promise<{ readonly tenantId: string; readonly id: string; readonly sealedSecrets: readonly Buffer[] } | undefined> {
+  const { rows } = await sql<{
+    tenant_id: string;
+    id: string;
+    sealed_secret: Buffer;
+    old_sealed_secret: Buffer | null;
+  }>`select tenant_id, id, sealed_secret, old_sealed_secret from find_webhook_secrets(${path})`.execute(tx);
   const [row] = rows;
-  return row && { tenantId: row.tenant_id, id: row.id, sealedSecret: row.sealed_secret };
+  if (row === undefined) return undefined;
+  const sealedSecrets =
+    row.old_sealed_secret === null ? [row.sealed_secret] : [row.sealed_secret, row.old_sealed_secret];
+  return { tenantId: row.tenant_id, id: row.id, sealedSecrets };
+}
+
+/** Puts a new secret in the place of a locked trigger's, which is kept for the overlap, if there is one. */
+export async function replaceSecret(
+  tx: Tx<Schema>,
+  id: string,
+  sealedSecret: Buffer,
+  oldExpiresAt: Date | undefined,
+): Promise<void> {
+  await tx
+    .updateTable('workflow_triggers')
+    .set({
+      sealed_secret: sealedSecret,
+      old_sealed_secret: oldExpiresAt === undefined ? null : sql<Buffer>`sealed_secret`,
+      old_secret_expired_at: oldExpiresAt ?? null,
+    })
+    .where('id', '=', id)
+    .execute();
 }
 
 function changeable(trigger: Trigger) {
@@ -170,6 +185,7 @@ function toTrigger(row: Pick<Selectable<WorkflowTriggers>, (typeof columns)[numb
     filter: row.filter,
     inputMapping: row.input_mapping as Record<string, string>,
     webhookPath: row.webhook_path ?? '',
+    oldSecretExpiresAt: row.old_secret_expired_at ?? undefined,
     grantId: row.grant_id,
     lastFiredAt: row.last_fired_at ?? undefined,
     runCount: row.run_count,

@@ -1,5 +1,5 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { type InstanceService, Undo } from '@flotilla/contracts/workflow';
+import { type InstanceService, TaskValuePart, Undo } from '@flotilla/contracts/workflow';
 import type { Call, ServiceImplementation } from '@flotilla/grpc';
 import type { Tx } from '@flotilla/postgres';
 import { cancelInstance } from '../commands/cancel-instance.ts';
@@ -12,11 +12,12 @@ import { stepIdOf } from '../domain/path.ts';
 import { type Starting, startFor } from '../lane/start-run.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
-import { compensationsOf, getInstance, pageOfInstances, pageOfTasks } from '../queries/instances.ts';
+import { compensationsOf, getInstance, pageOfInstances, pageOfTasks, taskValue } from '../queries/instances.ts';
 import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
 import { definitionFor } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
+import { causedBy } from './caused-by.ts';
 import { type Granting, withGrant } from './with-grant.ts';
 
 /** What answering for runs needs from outside. */
@@ -49,9 +50,10 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const definition = await definitionFor(running, call, workflowId, input);
       const { traceparent } = call;
       const start = startFor(running, call.principal.tenantId, definition);
+      const wish = { id, workflowId, input, tags, traceparent, startedBy };
       const accept = (grantId: string) =>
         db.write(call, async (tx) =>
-          toInstanceMessage(await start.accept(tx, { id, workflowId, input, tags, grantId, traceparent, startedBy })),
+          toInstanceMessage(await start.accept(tx.causedBy(causedBy(call)), { ...wish, grantId })),
         );
       const started = await withGrant(
         running,
@@ -103,8 +105,15 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
     listTasks: (request, call) =>
       db.read(call, async (tx) => {
         const page = await pageOfTasks(tx, request);
-        return { tasks: page.rows.map(toTaskMessage), nextPageToken: page.nextPageToken };
+        return {
+          tasks: page.rows.map((task) => toTaskMessage(task, page.agentName(task))),
+          nextPageToken: page.nextPageToken,
+        };
       }),
+    getTaskValue: ({ instanceId, taskId, part, offset }, call) =>
+      db.read(call, (tx) =>
+        taskValue(tx, { instanceId, taskId, offset, part: part === TaskValuePart.INPUT ? 'input' : 'output' }),
+      ),
     listCompensations: ({ instanceId }, call) =>
       db.read(call, async (tx) => ({
         compensations: (await compensationsOf(tx, instanceId)).map(toCompensationMessage),

@@ -1,3 +1,4 @@
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { TriggerService } from '@flotilla/contracts/workflow';
 import { AppError } from '@flotilla/errors';
 import type { ServiceImplementation } from '@flotilla/grpc';
@@ -6,6 +7,7 @@ import { changeTrigger } from '../commands/change-trigger.ts';
 import { checkTriggerWish, createTrigger } from '../commands/create-trigger.ts';
 import { type Delivering, deliverWebhook } from '../commands/deliver-webhook.ts';
 import { fireTrigger } from '../commands/fire-trigger.ts';
+import { rotateWebhookSecret } from '../commands/rotate-webhook-secret.ts';
 import type { Schema } from '../db/schema.ts';
 import { checkInputSize, type Trigger } from '../domain/trigger.ts';
 import { toFiringMessage } from '../messages/firing-message.ts';
@@ -14,7 +16,11 @@ import { pageOfFirings } from '../queries/schedules.ts';
 import { getTrigger, pageOfTriggers } from '../queries/triggers.ts';
 import { getWorkflow } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
+import { causedBy } from './caused-by.ts';
 import { type Granting, withGrant } from './with-grant.ts';
+
+/** How long a webhook's old secret is accepted, unless said. */
+const DEFAULT_OVERLAP_MS = 86_400_000;
 
 /** What answering for triggers needs from outside. */
 export interface Triggering extends Delivering, Granting {
@@ -71,6 +77,12 @@ export function triggers(triggering: Triggering): ServiceImplementation<typeof T
         ),
       );
     },
+    rotateWebhookSecret: ({ id, etag, overlap }, call) =>
+      db.write(call, async (tx) => {
+        const overlapMs = overlap === undefined ? DEFAULT_OVERLAP_MS : durationMs(overlap);
+        const { trigger, webhookSecret } = await rotateWebhookSecret(triggering, tx, { id, etag, overlapMs });
+        return { trigger: toTriggerMessage(trigger), webhookSecret };
+      }),
     deleteTrigger: (request, call) =>
       db.write(call, async (tx) => {
         await changeTrigger(tx, request, (known) => ({ ...known, deleted: true }));
@@ -88,8 +100,11 @@ export function triggers(triggering: Triggering): ServiceImplementation<typeof T
           throw new AppError('failed_precondition', 'TRIGGER_DISABLED', 'The trigger is disabled.');
         }
         const value = checkInputSize(input);
-        const happening = { cause: 'call', value, at: now(), traceparent, causationDepth: 0 } as const;
-        const accepted = await fireTrigger(triggering, tx, trigger, { ...happening, key: `call/${newId()}` });
+        const happening = { cause: 'call', value, at: now(), traceparent, causationDepth: causedBy(call) } as const;
+        const accepted = await fireTrigger(triggering, tx.causedBy(causedBy(call)), trigger, {
+          ...happening,
+          key: `call/${newId()}`,
+        });
         return accepted === undefined ? {} : toFiringMessage(accepted);
       });
       fired();
@@ -101,9 +116,13 @@ export function triggers(triggering: Triggering): ServiceImplementation<typeof T
         const page = await pageOfFirings(tx, triggerId, { pageSize, pageToken });
         return { firings: page.rows.map(toFiringMessage), nextPageToken: page.nextPageToken };
       }),
-    async deliverWebhook(request, { traceparent }) {
+    async deliverWebhook(request, call) {
+      const { traceparent } = call;
+      const causationDepth = causedBy(call);
       const { path, body, webhookId: id, webhookTimestamp: timestamp, webhookSignature: signature } = request;
-      const firingId = await deliverWebhook(triggering, { path, id, timestamp, signature, body, traceparent });
+      const firingId = await deliverWebhook(triggering, {
+        ...{ path, id, timestamp, signature, body, traceparent, causationDepth },
+      });
       fired();
       return { firingId };
     },

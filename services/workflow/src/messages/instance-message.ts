@@ -37,6 +37,7 @@ export function toInstanceMessage(instance: Instance): MessageInitShape<typeof I
     compensation: compensations[instance.compensation],
     input: instance.input,
     ...(instance.output === undefined ? {} : { output: instance.output }),
+    ...(instance.context === undefined ? {} : { context: instance.context }),
     stepsDone: instance.stepsDone,
     stepsTotal: instance.stepsTotal,
     currentSteps: [...instance.currentSteps],

@@ -35,7 +35,7 @@ export function fromAttention(attention: CompensationAttention): Compensation['a
   return attention === CompensationAttention.UNRESOLVED ? 'unresolved' : undefined;
 }
 
-export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
+export function toTaskMessage(task: Task, agentName: string): MessageInitShape<typeof TaskSchema> {
   return {
     id: task.id,
     instanceId: task.instanceId,
@@ -55,6 +55,7 @@ export function toTaskMessage(task: Task): MessageInitShape<typeof TaskSchema> {
     ...(task.completedAt === undefined ? {} : { completeTime: timestampFromDate(task.completedAt) }),
     ...(task.durationMs === undefined ? {} : { duration: durationFromMs(task.durationMs) }),
     effectKey: task.effectKey,
+    agentName,
   };
 }
 

@@ -8,7 +8,7 @@ export const triggerKinds = enumWords(TriggerKind, ['api', 'event', 'webhook']);
 const statuses = enumWords(TriggerStatus, ['enabled', 'disabled']);
 
 export function toTriggerMessage(trigger: Trigger): MessageInitShape<typeof TriggerSchema> {
-  const { lastFiredAt } = trigger;
+  const { lastFiredAt, oldSecretExpiresAt } = trigger;
   return {
     id: trigger.id,
     workflowId: trigger.workflowId,
@@ -20,6 +20,7 @@ export function toTriggerMessage(trigger: Trigger): MessageInitShape<typeof Trig
     inputMapping: { ...trigger.inputMapping },
     webhookPath: trigger.webhookPath,
     ...(lastFiredAt === undefined ? {} : { lastFiredTime: timestampFromDate(lastFiredAt) }),
+    ...(oldSecretExpiresAt === undefined ? {} : { oldSecretExpireTime: timestampFromDate(oldSecretExpiresAt) }),
     runCount: trigger.runCount,
     failureCount: trigger.failureCount,
     lastErrorReason: trigger.lastErrorReason ?? '',

@@ -1,1 +1,0 @@
-alter table llm_providers drop column idle_timeout_ms;

@@ -1,1 +1,0 @@
-comment on function price_in_force(text, text, timestamptz) is null;

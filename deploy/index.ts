@@ -16,5 +16,12 @@ export { type Exit, type RunningServer, type ServerOptions, startServer } from '
 export type { ServerKind } from './native/server-definition.ts';
 export { startTestServers, type TestServers } from './native/test-servers.ts';
 export { nativeSurroundings } from './native-surroundings.ts';
-export { type OwnFleet, type OwnFleetOptions, type ProcessView, startOwnFleet } from './own-fleet.ts';
+export {
+  type FleetSite,
+  type OwnFleet,
+  type OwnFleetOptions,
+  type ProcessView,
+  runFlotilla,
+  startOwnFleet,
+} from './own-fleet.ts';
 export { type FleetSecrets, openSecrets, secretValue } from './secrets.ts';

@@ -14,8 +14,17 @@ export interface ProcessView {
   readonly restarts: number;
 }
 
+/** Where a fleet is. */
+export interface FleetSite {
+  readonly stateDir: string;
+  readonly portBase: number;
+  /** Of each service. */
+  readonly replicas: number;
+}
+
 /** A fleet beside any other on this machine, started by the same command, on state and ports of its own. */
 export interface OwnFleet {
+  readonly site: FleetSite;
   /** Of the gateway. */
   readonly url: string;
   /** The first administrator's. */
@@ -38,6 +47,8 @@ export interface OwnFleetOptions {
   readonly stateDir: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly replicas?: number;
+  /** Ports that must be free besides those of its processes, counted from its base. */
+  readonly furtherPorts?: readonly number[];
   /** Further variables of its services, for which its ports and secrets may be needed. */
   readonly overrides?: (site: {
     readonly portBase: number;
@@ -49,15 +60,14 @@ export interface OwnFleetOptions {
 export async function startOwnFleet(options: OwnFleetOptions): Promise<OwnFleet> {
   const { workspace, stateDir, environment, replicas = 1 } = options;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const portBase = await freePortBase(replicas);
+  const portBase = await freePortBase(replicas, options.furtherPorts ?? []);
+  const site: FleetSite = { stateDir, portBase, replicas };
   const secretsFile = join(stateDir, 'secrets.json');
   const env = {
     ...environment,
-    FLOTILLA_STATE_DIR: stateDir,
-    FLOTILLA_PORT_BASE: String(portBase),
     ...options.overrides?.({ portBase, secret: (name) => secretValue(openSecrets(secretsFile), name) }),
   };
-  const command = (...argv: readonly string[]) => flotilla(workspace, env, argv);
+  const command = (...argv: readonly string[]) => runFlotilla(workspace, site, env, argv);
   const at = (offset: number) => `127.0.0.1:${portBase + offset}`;
   try {
     await command('up', '--replicas', String(replicas));
@@ -68,6 +78,7 @@ export async function startOwnFleet(options: OwnFleetOptions): Promise<OwnFleet>
   // Opened only now: `up` has added to the file.
   const secrets = openSecrets(secretsFile);
   return {
+    site,
     url: `http://${at(portOffsets.gateway.http)}`,
     apiKey: secretValue(secrets, 'bootstrap/api-key'),
     temporalAddress: at(portOffsets.temporal.grpc),
@@ -88,11 +99,19 @@ export async function startOwnFleet(options: OwnFleetOptions): Promise<OwnFleet>
   };
 }
 
-/** The one command's program, with the Node that runs this. */
-async function flotilla(workspace: string, env: NodeJS.ProcessEnv, argv: readonly string[]): Promise<string> {
+/**
+ * The one command's program, with the Node that runs this, for the fleet of a site. Resolves to what it printed.
+ * @throws Error with that and with what was wrong when it fails
+ */
+export async function runFlotilla(
+  workspace: string,
+  { stateDir, portBase }: FleetSite,
+  environment: NodeJS.ProcessEnv,
+  argv: readonly string[],
+): Promise<string> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cli/src/main.ts', ...argv], {
     cwd: workspace,
-    env,
+    env: { ...environment, FLOTILLA_STATE_DIR: stateDir, FLOTILLA_PORT_BASE: String(portBase) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = new Promise<number | null>((resolve, reject) => {
@@ -106,14 +125,14 @@ async function flotilla(workspace: string, env: NodeJS.ProcessEnv, argv: readonl
 }
 
 /** A base from which every port of the fleet is free, below those that the kernel gives to outgoing connections. */
-async function freePortBase(replicas: number): Promise<number> {
+async function freePortBase(replicas: number, further: readonly number[]): Promise<number> {
   const offsets = Object.values(portOffsets).flatMap((ports): number[] => Object.values(ports));
-  const wanted = Array.from({ length: replicas }, (_, index) => replicaOffset(index + 1)).flatMap((up) =>
+  const own = Array.from({ length: replicas }, (_, index) => replicaOffset(index + 1)).flatMap((up) =>
     offsets.map((offset) => offset + up),
   );
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const base = 15_000 + 100 * Math.floor(Math.random() * 160);
-    const free = await Promise.all(wanted.map((offset) => isFree(base + offset)));
+    const free = await Promise.all([...own, ...further].map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }
   throw new Error('No range of free ports between 15000 and 31000 on 127.0.0.1.');

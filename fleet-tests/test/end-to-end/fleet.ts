@@ -2,12 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
 import { TokenService } from '@flotilla/contracts/identity';
-import { databasePrefix, grpcServices, openSecrets, portOffsets, replicaOffset, secretValue } from '@flotilla/deploy';
+import {
+  databasePrefix,
+  type FleetSite,
+  grpcServices,
+  openSecrets,
+  portOffsets,
+  replicaOffset,
+  secretValue,
+} from '@flotilla/deploy';
 import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
 import { type ModelScript, type ScriptedModel, startScriptedModel } from '@flotilla/testing';
 import pg from 'pg';
 import { expect, inject } from 'vitest';
-import { type FleetSite, flotilla, modelPortOffset } from './flotilla.ts';
+import { flotilla, modelPortOffset } from './flotilla.ts';
 
 /** What a request says. */
 export interface CallOptions {

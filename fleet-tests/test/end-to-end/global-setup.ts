@@ -1,6 +1,6 @@
+import type { FleetSite } from '@flotilla/deploy';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from './config.ts';
-import type { FleetSite } from './flotilla.ts';
 import { startFleet } from './start-fleet.ts';
 
 declare module 'vitest' {

@@ -11,7 +11,9 @@ import { type BareProgram, startBareProgram } from './bare-program.ts';
 
 const rounds = 3;
 const secondsEach = 4;
-const warmUpSeconds = 2;
+const warmUpSeconds = 4;
+/** A single caller would measure code that is hardly compiled yet. */
+const warmUpCallers = 16;
 const concurrencies = [1, 16, 64];
 const prompt = 'Is all well?';
 
@@ -46,15 +48,16 @@ interface Comparison {
 
 async function compare({ scale }: Surroundings, { fleet, agentId, bare, concurrency }: Comparison) {
   const pids = { ...(await fleet.pids()), ...bare.pids, 'far side': fleet.farSide.pid, 'load generator': process.pid };
-  const product = openCallers(fleet.url, concurrency, { authorization: `Bearer ${fleet.apiKey}` });
-  const baseline = openCallers(bare.url, concurrency, { authorization: `Bearer ${bare.apiKey}` });
+  const callers = Math.max(concurrency, warmUpCallers);
+  const product = openCallers(fleet.url, callers, { authorization: `Bearer ${fleet.apiKey}` });
+  const baseline = openCallers(bare.url, callers, { authorization: `Bearer ${bare.apiKey}` });
   const body = JSON.stringify({ prompt });
   const ask = {
     flotilla: async (caller: number) => checked(await product.post(caller, `/v1/agents/${agentId}:execute`, body)),
     bare: async (caller: number) => checked(await baseline.post(caller, `/v1/agents/${bare.agentId}:execute`, body)),
   };
   const measure = (side: keyof typeof ask) => async (round: number) => {
-    if (round === 0) await closedLoop({ concurrency, seconds: warmUpSeconds * scale }, ask[side]);
+    if (round === 0) await closedLoop({ concurrency: callers, seconds: warmUpSeconds * scale }, ask[side]);
     await fleet.settled();
     const before = usageOf(pids);
     const load = await closedLoop({ concurrency, seconds: secondsEach * scale }, ask[side]);

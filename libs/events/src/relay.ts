@@ -39,8 +39,8 @@ export interface Relay {
   lag(): Promise<{ readonly rows: number; readonly oldestMs: number }>;
 }
 
-/** Behind a batch of many rows the next one is gathered for longer: each costs the broker and every consumer alike. */
-const manyRows = 12;
+/** From so many rows a second on batches are gathered for longer: each costs the broker and every consumer alike. */
+const busyRows = 40;
 const busyGatherMs = 100;
 const maintenanceEveryMs = 10 * 60_000;
 
@@ -57,6 +57,7 @@ export function createRelay(options: RelayOptions): Relay {
   );
   const stopping = new AbortController();
   const waker = createWaker(stopping.signal);
+  const pace = createPace();
   let holder = false;
   let running: Promise<void> | undefined;
 
@@ -96,7 +97,7 @@ export function createRelay(options: RelayOptions): Relay {
           await transport.publish(batch.records);
           await outbox.moveToSent(batch.rows, now());
           published?.inc(batch.rows.length);
-          const gather = batch.rows.length < manyRows ? gatherMs : Math.max(gatherMs, busyGatherMs);
+          const gather = pace.count(batch.rows.length) < busyRows ? gatherMs : Math.max(gatherMs, busyGatherMs);
           const restMs = lookedAt + gather - performance.now();
           if (restMs > 1 && !batch.isFull) await pause(restMs);
         } else {
@@ -139,6 +140,20 @@ export function createRelay(options: RelayOptions): Relay {
       } finally {
         await outbox.close();
       }
+    },
+  };
+}
+
+/** Counts what came in about the last second: older rows weigh less. */
+function createPace() {
+  let recent = 0;
+  let countedAt = 0;
+  return {
+    count(rows: number): number {
+      const at = performance.now();
+      recent = recent * Math.exp((countedAt - at) / 1_000) + rows;
+      countedAt = at;
+      return recent;
     },
   };
 }

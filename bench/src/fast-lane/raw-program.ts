@@ -37,6 +37,8 @@ let target: Pool;
 
 async function start({ databaseUrl, targetUrl }: Parameters<RawCalls['start']>[0]): Promise<void> {
   database = new pg.Pool({ connectionString: databaseUrl, max: 10 });
+  // The server ends before this program.
+  database.on('error', () => {});
   await database.query(tables);
   target = new Pool(targetUrl, { connections: 32 });
 }

@@ -142,6 +142,29 @@ test('runs that find the lane full wait in the database, and nobody fills it alo
   for (const clients of sides) clients.close();
 });
 
+test('a run that was taken away does not fail the runs whose moves are written together with its own', async () => {
+  // The lease is not looked at meanwhile: that the run is lost shows when its move is written.
+  const wide = await fleet.replica({ WORKFLOW_LANE_RUNS: '16', WORKFLOW_LANE_LEASE_MS: '30000' });
+  const clients = await fleet.as(wide.address);
+  const { activate, start } = verbs(clients, fleet);
+  const workflowId = await activate(quickWatch({}, { timeoutMs: 60_000 }));
+  const { opened } = fleet.tracker.counts();
+  await fleet.tracker.mood({ on: 'open', action: 'hold', ms: 8_000, times: 8 });
+  const others: string[] = [];
+  for (let run = 0; run < 7; run += 1) others.push(await start(workflowId));
+  const taken = await start(workflowId);
+  await eventually(() => fleet.tracker.counts().opened === opened + 8);
+  await fleet.database.query(`update workflow_instances set driver_epoch = driver_epoch + 1 where id = '${taken}'`);
+  for (const id of others) expect(await fleet.ended(id, 60_000)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  expect(await Promise.all(others.map(driverOf))).toEqual(others.map(() => 'lane 1'));
+  await fleet.database.query(`update workflow_instances set lease_until = now() where id = '${taken}'`);
+  expect(await fleet.ended(taken, 60_000)).toMatchObject({ status: InstanceStatus.COMPLETED });
+  expect(await driverOf(taken)).toBe('temporal 3');
+  expect(fleet.tracker.counts()).toMatchObject({ opened: opened + 8, duplicates: 0 });
+  clients.close();
+  await wide.stop();
+});
+
 test('lanes take queued runs in turns of the tenants, by their weight and by what runs already', async () => {
   const tenants = { plain: tenant(), heavy: tenant(), busy: tenant() };
   // Rows are enough: what is asked here is in which order they are chosen. The runs behind them are never begun.

@@ -35,7 +35,7 @@ export function lintTree(tree: ReadonlyMap<string, string>, rules: readonly Rule
     new Map([...tree].filter(([path]) => /(^|\/)package\.json$/.test(path) && !excluded.test(path))),
   );
   const files = [...tree]
-    .filter(([path]) => !excluded.test(path) && (isCode(path) || path.endsWith('.sql')))
+    .filter(([path]) => !excluded.test(path) && (isCode(path) || /\.(sql|proto)$/.test(path)))
     .map(([path, text]) => readSource(path, text));
   const problems: Problem[] = [];
   const waivers: Waiver[] = [];

@@ -9,7 +9,7 @@ export function readTree(root: string): ReadonlyMap<string, string> {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
-  const paths = list.split('\0').filter((path) => /\.([cm]?[jt]s|sql)$|(^|\/)package\.json$/.test(path));
+  const paths = list.split('\0').filter((path) => /\.([cm]?[jt]s|sql|proto)$|(^|\/)package\.json$/.test(path));
   return new Map(paths.flatMap((path) => textOf(root, path)));
 }
 

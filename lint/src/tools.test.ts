@@ -32,13 +32,16 @@ describe('over a real tree', () => {
     write('ignored/utils.ts', "import pg from 'pg';");
     write('services/lending/package.json', '{"name": "@flotilla/lending-service"}');
     write('services/lending/src/domain/loan.ts', "\nimport { readFile } from 'node:fs';\n");
+    write('proto/lending/v1/loans.proto', '// A loan.\n'.repeat(401));
     const { status, stdout } = run();
     expect(status).toBe(1);
+    expect(stdout).toContain('proto/lending/v1/loans.proto:1 file-length: 401 lines; at most 400');
     expect(stdout).toContain('services/lending/src/domain/loan.ts:2 layers: domain is pure: node:fs');
-    expect(stdout).toContain('1 files, 1 imports, 1 problems, 0 waivers');
+    expect(stdout).toContain('2 files, 1 imports, 2 problems, 0 waivers');
   });
 
   test('a clean tree passes', () => {
+    write('proto/lending/v1/loans.proto', '// A loan.\n');
     write(
       'services/lending/src/domain/loan.ts',
       "import { AppError } from '@flotilla/errors';\nexport { AppError };\n",

@@ -36,6 +36,9 @@ export interface EnvironmentReader {
   /** Never shown: neither in problems nor in tables. */
   secret(name: string, setting: Optional): string | undefined;
   secret(name: string, setting: Setting<string> & { readonly minLength?: number }): string;
-  /** Values parted by commas. */
-  list(name: string, setting: Setting<readonly string[]>): readonly string[];
+  /** Values parted by commas; where `values` are given, those only. */
+  list<const T extends string = string>(
+    name: string,
+    setting: Setting<readonly NoInfer<T>[]> & { readonly values?: readonly T[] },
+  ): readonly T[];
 }

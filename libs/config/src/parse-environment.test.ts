@@ -8,21 +8,31 @@ const build = (read: EnvironmentReader) => ({
   key: read.secret('KEY', { description: 'The key.', minLength: 4 }),
   note: read.text('NOTE', { description: 'A note.', optional: true }),
   names: read.list('NAMES', { description: 'Names.', default: [] }),
+  colours: read.list('COLOURS', { description: 'Colours.', default: [], values: ['red', 'blue'] }),
 });
 
 test('typed values come out, with defaults for what is missing', () => {
-  expect(parseEnvironment({ DATABASE_URL: 'postgres://a/b', KEY: 'secret', NAMES: 'a, b' }, build)).toEqual({
+  expect(
+    parseEnvironment({ DATABASE_URL: 'postgres://a/b', KEY: 'secret', NAMES: 'a, b', COLOURS: 'blue' }, build),
+  ).toEqual({
     port: 7000,
     url: 'postgres://a/b',
     level: 'info',
     key: 'secret',
     note: undefined,
     names: ['a', 'b'],
+    colours: ['blue'],
   });
 });
 
 test('all problems are reported at once, and no value of a secret or a URL among them', () => {
-  const env = { PORT: '70000', DATABASE_URL: 'mysql://user:canary@a/b', LEVEL: 'loud', KEY: 'abc' };
+  const env = {
+    PORT: '70000',
+    DATABASE_URL: 'mysql://user:canary@a/b',
+    LEVEL: 'loud',
+    KEY: 'abc',
+    COLOURS: 'red, green',
+  };
   let failure: unknown;
   try {
     parseEnvironment(env, build);
@@ -35,6 +45,7 @@ test('all problems are reported at once, and no value of a secret or a URL among
     'DATABASE_URL',
     'LEVEL',
     'KEY',
+    'COLOURS',
   ]);
   expect((failure as Error).message).not.toMatch(/canary|abc/);
 });
@@ -51,6 +62,7 @@ test('the same function describes the variables, without defaults of secrets', (
     ['KEY', true],
     ['NOTE', false],
     ['NAMES', false],
+    ['COLOURS', false],
   ]);
   const readme = replaceEnvironmentTable(
     '# A\n<!-- environment: generated -->\nold\n<!-- environment: end -->\nrest\n',

@@ -71,13 +71,16 @@ function strictReader(env: Environment, violations: Violation[]): EnvironmentRea
       read(name, asked, absent(asked, ''), (text) =>
         text.length >= (asked.minLength ?? 1) ? text : new Problem(`must have at least ${asked.minLength} characters`),
       ),
-    list: (name: string, asked: Asked<readonly string[]>) =>
-      read(name, asked, [], (text) =>
-        text
+    list: (name: string, asked: Asked<readonly string[]> & { values?: readonly string[] }) =>
+      read(name, asked, [], (text) => {
+        const items = text
           .split(',')
           .map((item) => item.trim())
-          .filter((item) => item !== ''),
-      ),
+          .filter((item) => item !== '');
+        const { values } = asked;
+        const fits = values === undefined || items.every((item) => values.includes(item));
+        return fits ? items : new Problem(`must be made of ${values.join(', ')}`);
+      }),
   };
   // The overloads of the interface tie `optional` to `undefined`; a plain object cannot say that.
   return reader as unknown as EnvironmentReader;

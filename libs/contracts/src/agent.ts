@@ -5,6 +5,8 @@ export * from './gen/flotilla/agent/v1/budgets_pb.ts';
 export * from './gen/flotilla/agent/v1/conversations_pb.ts';
 export * from './gen/flotilla/agent/v1/events_pb.ts';
 export * from './gen/flotilla/agent/v1/executions_pb.ts';
+export * from './gen/flotilla/agent/v1/inputs_pb.ts';
+export * from './gen/flotilla/agent/v1/own_providers_pb.ts';
 export * from './gen/flotilla/agent/v1/prices_pb.ts';
 export * from './gen/flotilla/agent/v1/provider_events_pb.ts';
 export * from './gen/flotilla/agent/v1/providers_pb.ts';

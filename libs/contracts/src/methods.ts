@@ -13,6 +13,8 @@ import { file_flotilla_agent_v1_budgets } from './gen/flotilla/agent/v1/budgets_
 import { file_flotilla_agent_v1_conversations } from './gen/flotilla/agent/v1/conversations_pb.ts';
 import { file_flotilla_agent_v1_events } from './gen/flotilla/agent/v1/events_pb.ts';
 import { file_flotilla_agent_v1_executions } from './gen/flotilla/agent/v1/executions_pb.ts';
+import { file_flotilla_agent_v1_inputs } from './gen/flotilla/agent/v1/inputs_pb.ts';
+import { file_flotilla_agent_v1_own_providers } from './gen/flotilla/agent/v1/own_providers_pb.ts';
 import { file_flotilla_agent_v1_prices } from './gen/flotilla/agent/v1/prices_pb.ts';
 import { file_flotilla_agent_v1_provider_events } from './gen/flotilla/agent/v1/provider_events_pb.ts';
 import { file_flotilla_agent_v1_providers } from './gen/flotilla/agent/v1/providers_pb.ts';
@@ -28,6 +30,7 @@ import { file_flotilla_identity_v1_tenants } from './gen/flotilla/identity/v1/te
 import { file_flotilla_identity_v1_users } from './gen/flotilla/identity/v1/users_pb.ts';
 import { file_flotilla_notification_v1_events } from './gen/flotilla/notification/v1/events_pb.ts';
 import { file_flotilla_notification_v1_notifications } from './gen/flotilla/notification/v1/notifications_pb.ts';
+import { file_flotilla_notification_v1_subscriptions } from './gen/flotilla/notification/v1/subscriptions_pb.ts';
 import { audit, effect, idempotent, internal, permission, public$ } from './gen/flotilla/options/v1/options_pb.ts';
 import { file_flotilla_validation_v1_events } from './gen/flotilla/validation/v1/events_pb.ts';
 import { file_flotilla_validation_v1_rules } from './gen/flotilla/validation/v1/rules_pb.ts';
@@ -56,6 +59,8 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_agent_v1_conversations,
   file_flotilla_agent_v1_events,
   file_flotilla_agent_v1_executions,
+  file_flotilla_agent_v1_inputs,
+  file_flotilla_agent_v1_own_providers,
   file_flotilla_agent_v1_prices,
   file_flotilla_agent_v1_provider_events,
   file_flotilla_agent_v1_providers,
@@ -71,6 +76,7 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_identity_v1_users,
   file_flotilla_notification_v1_events,
   file_flotilla_notification_v1_notifications,
+  file_flotilla_notification_v1_subscriptions,
   file_flotilla_validation_v1_events,
   file_flotilla_validation_v1_rules,
   file_flotilla_validation_v1_scoring,

@@ -47,8 +47,8 @@ export type ModelReply =
   | { readonly kind: 'raw'; readonly body: string; readonly contentType?: string }
   /** Takes the request and says nothing, until the caller hangs up. */
   | { readonly kind: 'hang' }
-  /** Begins to answer, then the connection breaks. */
-  | { readonly kind: 'broken'; readonly text: string };
+  /** Begins to answer, then the connection breaks, or, `inOrder`, is closed as if that were all. */
+  | { readonly kind: 'broken'; readonly text: string; readonly inOrder?: boolean };
 
 /** One reply for each hit, the last one repeated; or a decision for each request (`hit` counts from 1). */
 export type ModelScript =
@@ -83,6 +83,7 @@ export const modelReplies = {
   garbage: (body = 'data: {"choices": [{]]\n\ndata: \u0000\n\n'): ModelReply => ({ kind: 'raw', body }),
   hang: (): ModelReply => ({ kind: 'hang' }),
   broken: (text = 'And then'): ModelReply => ({ kind: 'broken', text }),
+  halfClosed: (text = 'And then'): ModelReply => ({ kind: 'broken', text, inOrder: true }),
 } as const;
 
 /**
@@ -183,7 +184,7 @@ async function perform(reply: ModelReply, question: Question, response: ServerRe
         question.protocol === 'messages'
           ? messageOf(question).start(7) + messageOf(question).piece(reply.text)
           : chunkOf(question, { content: reply.text }, null),
-        () => response.destroy(),
+        () => (reply.inOrder ? response.end() : response.destroy()),
       );
       return;
     case 'answer':

@@ -10,7 +10,7 @@ export const fileLength: Rule = {
   check({ path, lines }) {
     const max = isTest(path) ? maxTestLines : maxLines;
     const length = lines.at(-1) === '' ? lines.length - 1 : lines.length;
-    if (!isCode(path) || length <= max) return [];
+    if (!(isCode(path) || path.endsWith('.proto')) || length <= max) return [];
     return [{ line: 1, message: `${length} lines; at most ${max}` }];
   },
 };

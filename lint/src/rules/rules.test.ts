@@ -26,6 +26,7 @@ describe('each rule fails what it forbids', () => {
   test.each<[rule: string, path: string, text: string]>([
     ['file-length', lending('domain/loan.ts'), 'export {};\n'.repeat(401)],
     ['file-length', 'services/lending/test/loans.test.ts', 'export {};\n'.repeat(501)],
+    ['file-length', 'proto/flotilla/lending/v1/loans.proto', '// A loan.\n'.repeat(401)],
     ['names', 'libs/utils/src/index.ts', 'export {};'],
     ['names', lending('helpers/loan.ts'), 'export {};'],
     ['names', lending('domain/common.ts'), 'export {};'],

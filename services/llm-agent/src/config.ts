@@ -1,12 +1,25 @@
 import { type Environment, type EnvironmentReader, parseEnvironment } from '@flotilla/config';
 import { type CommonConfig, commonConfig, type EncryptionConfig, encryptionConfig } from '@flotilla/service';
+import type { Modality } from './domain/provider.ts';
 
 /** What the llm-agent service is started with. Times in milliseconds. */
 export interface Config extends CommonConfig {
   readonly providers: {
     /** None where it is not configured. */
-    readonly localModelUrl: string | undefined;
-    readonly openaiCompatible: { readonly url: string | undefined; readonly key: string | undefined };
+    readonly localModel: {
+      readonly url: string | undefined;
+      readonly timeoutMs: number;
+      readonly inputs: readonly Modality[];
+    };
+    readonly openaiCompatible: {
+      readonly url: string | undefined;
+      readonly key: string | undefined;
+      readonly timeoutMs: number;
+      readonly inputs: readonly Modality[];
+    };
+    /** Of tenants' providers that set none. */
+    readonly timeoutMs: number;
+    readonly idleTimeoutMs: number;
     /** `host:port` inside the operator's networks that tenants' providers may be at. */
     readonly allowedHosts: readonly string[];
     readonly circuitFailures: number;
@@ -25,6 +38,9 @@ export interface ExecutionsConfig {
   readonly retryFirstDelayMs: number;
   readonly retryMaxDelayMs: number;
   readonly maxAnswerBytes: number;
+  readonly maxInputBytes: number;
+  readonly maxStoredInputBytes: number;
+  readonly inputTimeoutMs: number;
   /** At once, in this process. */
   readonly max: number;
   readonly leaseMs: number;
@@ -38,14 +54,31 @@ export interface ExecutionsConfig {
   readonly gatherMs: number;
 }
 
+/** Below the time of an execution, so that some is left for the next provider of a chain. */
+const callTime = { default: 90_000, min: 1, max: 3_600_000 };
+
+/** What models take besides text, where no provider of a tenant says so. */
+const inputs = {
+  description: 'What its models take besides text: `image`, `pdf`, `audio`.',
+  default: [],
+  values: ['image', 'pdf', 'audio'],
+} as const;
+
 export const readConfig = (read: EnvironmentReader): Config => ({
   ...commonConfig(read, 'LLM_AGENT', 7402),
   providers: {
-    localModelUrl: read.url('LLM_AGENT_LOCAL_MODEL_URL', {
-      description: 'The local model, provider `local`; without `/v1`.',
-      optional: true,
-      protocols: ['http', 'https'],
-    }),
+    localModel: {
+      url: read.url('LLM_AGENT_LOCAL_MODEL_URL', {
+        description: 'The local model, provider `local`; without `/v1`.',
+        optional: true,
+        protocols: ['http', 'https'],
+      }),
+      timeoutMs: read.integer('LLM_AGENT_LOCAL_MODEL_TIMEOUT_MS', {
+        description: 'The longest that one call at it may take.',
+        ...callTime,
+      }),
+      inputs: read.list('LLM_AGENT_LOCAL_MODEL_INPUTS', inputs),
+    },
     openaiCompatible: {
       url: read.url('LLM_AGENT_OPENAI_COMPATIBLE_URL', {
         description: 'A server that speaks OpenAI’s chat completions, provider `openai-compatible`; with `/v1`.',
@@ -56,7 +89,22 @@ export const readConfig = (read: EnvironmentReader): Config => ({
         description: 'Its key, where it wants one.',
         optional: true,
       }),
+      timeoutMs: read.integer('LLM_AGENT_OPENAI_COMPATIBLE_TIMEOUT_MS', {
+        description: 'The longest that one call at it may take.',
+        ...callTime,
+      }),
+      inputs: read.list('LLM_AGENT_OPENAI_COMPATIBLE_INPUTS', inputs),
     },
+    timeoutMs: read.integer('LLM_AGENT_PROVIDER_TIMEOUT_MS', {
+      description: 'The longest that one call at a tenant’s provider may take, where the provider sets none.',
+      ...callTime,
+    }),
+    idleTimeoutMs: read.integer('LLM_AGENT_PROVIDER_IDLE_TIMEOUT_MS', {
+      description: 'The longest that any provider may be silent, where it sets none: before its answer, and within it.',
+      default: 60_000,
+      min: 1,
+      max: 3_600_000,
+    }),
     allowedHosts: read.list('LLM_AGENT_ALLOWED_HOSTS', {
       description:
         'Addresses of tenants’ providers that are not on the public internet, `host:port`; all others there are refused.',
@@ -126,6 +174,22 @@ export const readConfig = (read: EnvironmentReader): Config => ({
       default: 4 * 1024 * 1024,
       min: 1_024,
       max: 4 * 1024 * 1024,
+    }),
+    maxInputBytes: read.integer('LLM_AGENT_MAX_INPUT_BYTES', {
+      description: 'All files of a prompt or a message together; more is refused with INPUT_TOO_LARGE.',
+      default: 4 * 1024 * 1024,
+      min: 1_024,
+      max: 6 * 1024 * 1024,
+    }),
+    maxStoredInputBytes: read.integer('LLM_AGENT_MAX_STORED_INPUT_BYTES', {
+      description: 'All files that are kept for a tenant together; more is refused with INPUT_STORAGE_FULL.',
+      default: 1024 * 1024 * 1024,
+      min: 1_024,
+    }),
+    inputTimeoutMs: read.integer('LLM_AGENT_INPUT_TIMEOUT_MS', {
+      description: 'The longest that reading a file from its address may take.',
+      default: 15_000,
+      min: 1,
     }),
     max: read.integer('LLM_AGENT_MAX_EXECUTIONS', {
       description: 'Executions that one process runs at once; more are refused with EXECUTIONS_BUSY.',

@@ -30,6 +30,7 @@ import { createRetention } from './execution/retention.ts';
 import { createRewrapSweep } from './execution/rewrap-sweep.ts';
 import { createRuns } from './execution/runs.ts';
 import { createSweep } from './execution/sweep.ts';
+import { createTakeInput } from './execution/take-input.ts';
 import { agentVersions } from './grpc/agent-versions.ts';
 import { agents } from './grpc/agents.ts';
 import { budgets } from './grpc/budgets.ts';
@@ -111,9 +112,16 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
       defaultMaxAttempts: limits.maxAttempts,
       defaultMaxIterations: limits.maxIterations,
       defaultMaxTokens: limits.maxTokens,
+      maxStoredInputBytes: limits.maxStoredInputBytes,
     },
   };
   const executor = createExecutor(executing);
+  const takeInput = createTakeInput({
+    fetch: outbound.fetch,
+    allowedHosts,
+    maxBytes: limits.maxInputBytes,
+    timeoutMs: limits.inputTimeoutMs,
+  });
   const conversing = createConversing(executing, executor);
   const sweep = createSweep({
     db,
@@ -146,19 +154,19 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
       sharedNames: operatorNames,
       allowsAddress: (url: URL) => mayCall(url, allowedHosts),
       allowsPlain: (url: URL) => isAllowedByName(url, allowedHosts),
-      hasLocalModel: config.providers.localModelUrl !== undefined,
+      hasLocalModel: config.providers.localModel.url !== undefined,
     },
   };
   return kit.service({
     grpc: [
       implement(AgentService, agents(db, keeping)),
       implement(AgentVersionService, agentVersions(db, keeping)),
-      implement(ExecutionService, executions(db, executor)),
+      implement(ExecutionService, executions(db, executor, takeInput)),
       implement(ReplayService, replays(db, executing.start, executor)),
       implement(ToolCallService, toolCalls(db)),
       implement(BudgetService, budgets(db, keeping)),
       implement(PriceService, prices(db, keeping)),
-      implement(ConversationService, conversations(db, { now, newId }, conversing)),
+      implement(ConversationService, conversations(db, { now, newId }, conversing, takeInput)),
       implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),
       implement(OwnProviderService, ownProviders(db, providerKeeping)),
       implement(UsageService, usage(db, keeping)),

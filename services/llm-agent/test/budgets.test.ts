@@ -56,6 +56,7 @@ async function eventsOf(tenantId: string, type: string): Promise<Buffer[]> {
 test('what does not fit is refused before the provider is asked; a raise lets it through; both are told once', async () => {
   const own = await newTenant();
   const budget = await own.budgets.createBudget({ ...perMonth, limitTokens: BigInt(reserved) });
+  expect(budget.warnPercent).toBe(80);
   fleet.model.play([used(90, 10)]);
   await own.ask();
   const hits = fleet.model.requests.length;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fromBinary, toJson } from '@bufbuild/protobuf';
-import { ValueSchema } from '@bufbuild/protobuf/wkt';
+import { timestampMs, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { AgentStatus, ExecutionFinishedSchema, ExecutionStatus } from '@flotilla/contracts/agent';
 import { createLogger } from '@flotilla/observability';
 import { eventually, type ModelReply, modelReplies, tenant } from '@flotilla/testing';
@@ -135,6 +135,14 @@ test.each<[string, [ModelReply, ...ModelReply[]], ExecutionStatus, string, strin
   expect(execution).toMatchObject({ status, errorReason: reason, attempts: expected.length });
   expect(ledger).toEqual(expected);
   expect(hits).toBe(expected.length);
+});
+
+test('a provider is not asked again before it wants to be', async () => {
+  const { execution } = await execute([rateLimited(1), text('Hello.')]);
+  const { attempts } = await fleet.executions.listProviderAttempts({ executionId: execution.id });
+  const [first, second] = attempts;
+  if (first?.completeTime === undefined || second?.startTime === undefined) throw new Error('There are two calls.');
+  expect(timestampMs(second.startTime) - timestampMs(first.completeTime)).toBeGreaterThanOrEqual(990);
 });
 
 test('an answer that fits the schema is a value', async () => {

@@ -58,6 +58,33 @@ test.each<[string, [ModelReply, ...ModelReply[]], object]>([
   },
 );
 
+test('a replay goes from provider to provider as the execution did, whatever the chain is by now', async () => {
+  const routing = {
+    fallbacks: [
+      { provider: 'openai-compatible', model: 'second' },
+      { provider: 'openai-compatible', model: 'third' },
+    ],
+    hopOnRefusal: true,
+  };
+  const script = [failure(503), failure(400), failure(500), text('From the third.')] as const;
+  const original = await execute(script, { routing });
+  expect(original).toMatchObject({ response: 'From the third.', attempts: 4, hops: [{}, {}] });
+  await fleet.agents.updateAgent({ id: original.agentId, routing: {} });
+  const hits = fleet.model.requests.length;
+  const { replay, comparison } = await fleet.replays.replayExecution({ executionId: original.id, recorded: true });
+  expect(fleet.model.requests.length).toBe(hits);
+  expect(replay).toMatchObject({ response: 'From the third.', attempts: 4 });
+  expect(replay?.hops).toEqual(original.hops);
+  expect(comparison).toMatchObject({ sameStatus: true, sameAnswer: true });
+  const lines = async (executionId: string) =>
+    (await fleet.executions.listProviderAttempts({ executionId })).attempts.map(({ model, errorReason, because }) => [
+      model,
+      errorReason,
+      because,
+    ]);
+  expect(await lines(replay?.id ?? '')).toEqual(await lines(original.id));
+});
+
 test('recorded answers are held against another version', async () => {
   const original = await execute([json({ severity: 'low' })], { outputSchema: schema });
   const outputSchema = { ...schema, properties: { severity: { const: 'high' } } };

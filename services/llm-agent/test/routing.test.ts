@@ -6,6 +6,7 @@ import {
   modelReplies,
   type ScriptedModel,
   startScriptedModel,
+  tenant,
   testRedisUrl,
 } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -157,9 +158,32 @@ test('the same question of the same tenant is answered from the cache: no hit, n
   expect(again.execution).toMatchObject({ response: 'Once.', cached: true, totalTokens: 0, costUsd: '0' });
   expect(again.attempts).toMatchObject([{ cached: true, costUsd: '0', promptTokens: 0 }]);
   expect(fleet.model.requests.length - before).toBe(1);
-  // Another question, another agent that did not ask for it, another tenant: asked.
+  // Another question, and another agent that did not ask for it: asked.
   expect((await run({ routing, parameters: { temperature: 1 } }, fleet, prompt)).execution.response).toBe('Twice.');
   expect((await run({}, fleet, prompt)).execution.cached).toBe(false);
+});
+
+test("one tenant's kept answer is no other tenant's, word for word the same question", async () => {
+  const prompt = `Hello ${randomUUID()}?`;
+  fleet.model.play([text('Once.'), text('Twice.')]);
+  const answers = [];
+  for (let index = 0; index < 2; index += 1) {
+    const { agents, executions } = await fleet.as({ tenantId: tenant() });
+    const { id: agentId } = await agents.createAgent({
+      name: 'A',
+      slug: 'a',
+      provider: 'openai-compatible',
+      model: 'm',
+      systemPrompt: 'You answer.',
+      routing: { cacheTtl: { seconds: 60n, nanos: 0 } },
+    });
+    for (const again of [false, true]) {
+      const { response, cached } = await executions.executeAgent({ agentId, prompt });
+      expect(cached).toBe(again);
+      answers.push(response);
+    }
+  }
+  expect(answers).toEqual(['Once.', 'Once.', 'Twice.', 'Twice.']);
 });
 
 test('failures, cut-off answers and answers that do not fit are never kept', async () => {

@@ -40,6 +40,7 @@ export function isRequired(field: DescField): boolean {
         type.value.minLen > 0n ||
         type.value.minBytes > 0n ||
         type.value.wellKnown.case !== undefined ||
+        (type.value.in.length > 0 && !type.value.in.includes('')) ||
         (type.value.pattern !== '' && !new RegExp(type.value.pattern, 'u').test(''))
       );
     case 'enum':
@@ -60,12 +61,13 @@ const checkedAlways = 0;
 function ofRules({ type }: FieldRules): JsonObject {
   switch (type.case) {
     case 'string': {
-      const { minLen, maxLen, maxBytes, pattern, wellKnown } = type.value;
+      const { minLen, maxLen, maxBytes, pattern, wellKnown, in: only } = type.value;
       return {
         ...(minLen > 0n ? { minLength: Number(minLen) } : {}),
         // A text of n bytes has at most n characters.
         ...(maxLen > 0n || maxBytes > 0n ? { maxLength: Number(maxLen > 0n ? maxLen : maxBytes) } : {}),
         ...(pattern === '' ? {} : { pattern }),
+        ...(only.length === 0 ? {} : { enum: [...only] }),
         ...(wellKnown.case === 'uuid' || wellKnown.case === 'email' || wellKnown.case === 'uri'
           ? { format: wellKnown.case }
           : {}),

@@ -50,6 +50,9 @@ test('the rules of the contract are constraints of the schema', () => {
   expect(document.components['schemas']?.['AgentParameters']).toMatchObject({
     properties: { temperature: { type: 'number', minimum: 0, maximum: 2 } },
   });
+  expect(document.components['schemas']?.['InputFile']).toMatchObject({
+    properties: { mediaType: { type: 'string', enum: expect.arrayContaining(['image/png', 'application/pdf']) } },
+  });
   expect(operation('getAgent').parameters[0]).toEqual({
     name: 'id',
     in: 'path',

@@ -84,6 +84,7 @@ async function keepAnswer(tx: Tx<Schema>, conversation: Conversation, execution:
 const blank = {
   role: 'assistant',
   content: '',
+  parts: [],
   toolCalls: [],
   toolCallId: '',
   interrupted: false,

@@ -30,6 +30,7 @@ export async function replayExecution(
     agentId: original.agentId,
     agentVersion: version,
     prompt,
+    input: { parts: original.parts, files: new Map() },
     splitKey: '',
     context: await findContext(tx, executionId),
     replay,
@@ -37,5 +38,12 @@ export async function replayExecution(
   });
   if (!replay.recorded) return task;
   const tools = createRecordedTools(await listToolCalls(tx, executionId));
-  return { ...task, maxAttempts: answers.length, recorded: { provider: createRecordedProvider(answers), tools } };
+  const [first = task.route, ...later] = answers.map(({ route }) => route);
+  const provider = createRecordedProvider(answers);
+  return {
+    ...task,
+    maxAttempts: answers.length,
+    route: first,
+    recorded: { provider, tools, routes: [first, ...later] },
+  };
 }

@@ -9,6 +9,7 @@ import type { KnownAgents } from '../db/known-agents.ts';
 import type { Schema } from '../db/schema.ts';
 import { type AgentContent, checkRunnable, contentHash } from '../domain/agent.ts';
 import type { Execution } from '../domain/execution.ts';
+import { type GivenInput, noInput } from '../domain/input.ts';
 import type { Said } from '../domain/message.ts';
 import { agentNotFound, agentVersionNotFound } from '../domain/not-found.ts';
 import { type Replay, recordedProviderName } from '../domain/replay.ts';
@@ -18,6 +19,7 @@ import { versionOf } from '../domain/split.ts';
 import { toExecutionSummary } from '../messages/execution-message.ts';
 import type { ModelProvider } from '../providers/model-provider.ts';
 import type { ToolPort } from '../tools/tool-port.ts';
+import { keepInput } from './keep-input.ts';
 
 /** What starting executions needs from outside. Times in milliseconds. */
 export interface ExecutionStart {
@@ -28,6 +30,8 @@ export interface ExecutionStart {
   readonly defaultMaxIterations: number;
   /** Tokens of an answer, where the agent sets no limit and a budget wants one. */
   readonly defaultMaxTokens: number;
+  /** Bytes of all files that a tenant may have. */
+  readonly maxStoredInputBytes: number;
   readonly now: () => Date;
   readonly newId: () => string;
 }
@@ -41,8 +45,12 @@ export interface Task {
   readonly context: readonly Said[];
   /** Rounds of tool calls at most. */
   readonly maxIterations: number;
-  /** Of a replay: what answers in place of the provider and of the tools. */
-  readonly recorded?: { readonly provider: ModelProvider; readonly tools: ToolPort };
+  /** Of a replay: what answers in place of the provider and of the tools, and whom each call went to then. */
+  readonly recorded?: {
+    readonly provider: ModelProvider;
+    readonly tools: ToolPort;
+    readonly routes: readonly [Route, ...Route[]];
+  };
   readonly deadlineAt: Date;
   readonly maxAttempts: number;
   readonly routing: AgentRouting;
@@ -58,6 +66,7 @@ export interface StartWish {
   readonly agentId: string;
   readonly agentVersion: number;
   readonly prompt: string;
+  readonly input?: GivenInput;
   readonly splitKey: string;
   /** Of a turn: the conversation, and the window of it that goes along. */
   readonly conversationId?: string;
@@ -80,6 +89,7 @@ export async function startExecution(start: ExecutionStart, tx: Tx<Schema>, wish
   const isAsKnown = known === agent && wish.replay?.content === undefined;
   const content = isAsKnown ? agent : { ...known, ...wish.replay?.content };
 
+  const { context = [], input = noInput } = wish;
   const at = now();
   const deadlineAt = new Date(at.getTime() + (agent.limits.timeoutMs ?? start.defaultTimeoutMs));
   const execution: Execution = {
@@ -92,6 +102,7 @@ export async function startExecution(start: ExecutionStart, tx: Tx<Schema>, wish
     conversationId: wish.conversationId,
     replay: wish.replay,
     prompt: wish.prompt,
+    parts: input.parts,
     response: '',
     output: undefined,
     promptTokens: 0,
@@ -108,7 +119,8 @@ export async function startExecution(start: ExecutionStart, tx: Tx<Schema>, wish
     startedAt: at,
     completedAt: undefined,
   };
-  const { context = [] } = wish;
+  const { maxStoredInputBytes: maxStoredBytes } = start;
+  await keepInput(tx, wish.conversationId ?? id, input, { context, maxStoredBytes, now: at });
   insertExecution(tx, execution, {
     lease,
     deadlineAt,
@@ -123,7 +135,7 @@ export async function startExecution(start: ExecutionStart, tx: Tx<Schema>, wish
   });
   const { model, systemPrompt } = content;
   const provider = wish.replay?.recorded ? recordedProviderName : content.provider;
-  const messages = [{ content: systemPrompt }, ...context, { content: wish.prompt }];
+  const messages = [{ content: systemPrompt }, ...context, { content: wish.prompt, parts: input.parts }];
   const reservation = wish.replay?.recorded
     ? nothing
     : reservationFor({ ...content, messages, tools: [] }, defaultMaxTokens);

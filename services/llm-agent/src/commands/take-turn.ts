@@ -5,6 +5,7 @@ import { insertMessages, newestMessages } from '../db/message-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { leaveQueue, queueOf } from '../db/turn-queue-repository.ts';
 import { type BusyPolicy, type Conversation, checkRoom } from '../domain/conversation.ts';
+import type { GivenInput } from '../domain/input.ts';
 import { toContext, windowLimits } from '../domain/window.ts';
 import { holdConversation } from './hold-conversation.ts';
 import { type ExecutionStart, startExecution, type Task } from './start-execution.ts';
@@ -13,6 +14,7 @@ import { type ExecutionStart, startExecution, type Task } from './start-executio
 export interface TurnWish {
   readonly conversationId: string;
   readonly content: string;
+  readonly input: GivenInput;
   readonly agentVersion: number;
   /** Undefined means the conversation's. */
   readonly busyPolicy: BusyPolicy | undefined;
@@ -42,6 +44,7 @@ export async function takeTurn(start: ExecutionStart, tx: Tx<Schema>, wish: Turn
     agentId: conversation.agentId,
     agentVersion: wish.agentVersion,
     prompt: wish.content,
+    input: wish.input,
     splitKey: conversation.id,
     conversationId: conversation.id,
     context: toContext(window, summary),
@@ -55,6 +58,7 @@ export async function takeTurn(start: ExecutionStart, tx: Tx<Schema>, wish: Turn
       seq,
       role: 'user',
       content: wish.content,
+      parts: wish.input.parts,
       toolCalls: [],
       toolCallId: '',
       executionId,

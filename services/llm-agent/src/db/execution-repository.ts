@@ -1,5 +1,6 @@
 import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { Execution } from '../domain/execution.ts';
+import type { InputPart } from '../domain/input.ts';
 import type { Said } from '../domain/message.ts';
 import type { JsonValue } from '../domain/output-schema.ts';
 import type { Replay } from '../domain/replay.ts';
@@ -17,6 +18,7 @@ const columns = [
   'replay',
   'status',
   'prompt',
+  'parts',
   'response',
   'output',
   'prompt_tokens',
@@ -114,7 +116,10 @@ export async function listExecutionSizes(
 ): Promise<{ id: string; bytes: number }[]> {
   let query = tx
     .selectFrom('executions')
-    .select(['id', sql<number>`octet_length(prompt) + octet_length(response) * 2`.as('bytes')])
+    .select([
+      'id',
+      sql<number>`octet_length(prompt) + octet_length(parts::text) + octet_length(response) * 2`.as('bytes'),
+    ])
     .where(after<Schema, 'executions'>('desc', page.cursor));
   if (filter.agentId !== '') query = query.where('agent_id', '=', filter.agentId);
   if (filter.conversationId !== '') query = query.where('conversation_id', '=', filter.conversationId);
@@ -190,6 +195,7 @@ function toExecution(row: Pick<Selectable<Schema['executions']>, (typeof columns
       row.replay_of_id === null ? undefined : { ofId: row.replay_of_id, ...(row.replay as unknown as KeptReplay) },
     status: row.status,
     prompt: row.prompt,
+    parts: row.parts as unknown as readonly InputPart[],
     response: row.response,
     output: (row.output as JsonValue | null) ?? undefined,
     promptTokens: row.prompt_tokens,

@@ -12,11 +12,11 @@ import { type ExecutionNews, textOfNews } from './update-repository.ts';
 
 const startText = `bumped as (
   insert into executions (id, tenant_id, agent_id, agent_version, content_hash, split_id, conversation_id, replay_of_id,
-    replay, context, status, prompt, attempts, created_by, created_at, started_at, deadline_at, lease_owner,
+    replay, context, status, prompt, parts, attempts, created_by, created_at, started_at, deadline_at, lease_owner,
     lease_expires_at, event_seq)
   select $1::uuid, $2::uuid, a.id, $5::integer, $6, $7::uuid, $8::uuid, $9::uuid, $10::jsonb, $11::jsonb, $12, $13,
-    $14::integer, $15, $16::timestamptz, $16::timestamptz, $17::timestamptz, $18,
-    now() + $19::float8 * interval '1 millisecond', 1
+    $14::jsonb, $15::integer, $16, $17::timestamptz, $17::timestamptz, $18::timestamptz, $19,
+    now() + $20::float8 * interval '1 millisecond', 1
   from agents a where a.id = $3::uuid and a.revision = $4::integer and a.deleted_at is null
   returning id, event_seq
 ), news as (
@@ -53,6 +53,7 @@ export function insertExecution(tx: Tx<Schema>, execution: Execution, beginnings
     context.length === 0 ? null : JSON.stringify(context),
     execution.status,
     execution.prompt,
+    JSON.stringify(execution.parts),
     execution.attempts,
     execution.createdBy,
     execution.createdAt,

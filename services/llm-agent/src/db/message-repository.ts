@@ -1,5 +1,7 @@
 import { type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import { type InputPart, tokensOf } from '../domain/input.ts';
 import type { Message, ToolCall } from '../domain/message.ts';
+import { bytesPerToken } from '../domain/window.ts';
 import type { Schema } from './schema.ts';
 
 const columns = [
@@ -8,6 +10,7 @@ const columns = [
   'seq',
   'role',
   'content',
+  'parts',
   'tool_calls',
   'tool_call_id',
   'execution_id',
@@ -32,6 +35,8 @@ export async function insertMessages(tx: Tx<Schema>, messages: readonly Message[
         seq: message.seq,
         role: message.role,
         content: message.content,
+        parts: JSON.stringify(message.parts),
+        parts_tokens: tokensOf(message.parts),
         tool_calls: JSON.stringify(message.toolCalls),
         tool_call_id: message.toolCallId,
         execution_id: message.executionId ?? null,
@@ -59,10 +64,10 @@ export async function deleteMessagesOf(tx: Tx<Schema>, conversationId: string, e
 /** Copies the messages up to `seq` into another conversation. They belong to no turn there. */
 export async function copyMessages(tx: Tx<Schema>, from: string, to: string, seq: number): Promise<void> {
   await sql`
-    insert into messages (id, tenant_id, conversation_id, seq, role, content, tool_calls, tool_call_id, interrupted,
-      prompt_tokens, completion_tokens, model, latency_ms, created_at)
-    select uuid_v7(), tenant_id, ${to}, seq, role, content, tool_calls, tool_call_id, interrupted,
-      prompt_tokens, completion_tokens, model, latency_ms, created_at
+    insert into messages (id, tenant_id, conversation_id, seq, role, content, parts, parts_tokens, tool_calls,
+      tool_call_id, interrupted, prompt_tokens, completion_tokens, model, latency_ms, created_at)
+    select uuid_v7(), tenant_id, ${to}, seq, role, content, parts, parts_tokens, tool_calls, tool_call_id,
+      interrupted, prompt_tokens, completion_tokens, model, latency_ms, created_at
     from messages where conversation_id = ${from} and seq <= ${seq} order by seq`.execute(tx);
 }
 
@@ -79,7 +84,13 @@ export async function newestMessages(
     .selectFrom((from) =>
       from
         .selectFrom('messages')
-        .select(['id', 'seq', sql<number>`sum(octet_length(content)) over (order by seq desc)`.as('bytes')])
+        .select([
+          'id',
+          'seq',
+          sql<number>`sum(octet_length(content) + parts_tokens * ${bytesPerToken}) over (order by seq desc)`.as(
+            'bytes',
+          ),
+        ])
         .where('conversation_id', '=', conversationId)
         .where('seq', '>', afterSeq)
         .orderBy('seq', 'desc')
@@ -103,7 +114,10 @@ export async function listMessages(
 ): Promise<{ messages: Message[]; more: boolean }> {
   let query = tx
     .selectFrom('messages')
-    .select(['id', sql<number>`octet_length(content) + octet_length(tool_calls::text)`.as('bytes')])
+    .select([
+      'id',
+      sql<number>`octet_length(content) + octet_length(parts::text) + octet_length(tool_calls::text)`.as('bytes'),
+    ])
     .where('conversation_id', '=', conversationId)
     .where('seq', '>', wish.afterSeq);
   if (wish.upToSeq !== undefined) query = query.where('seq', '<=', wish.upToSeq);
@@ -171,6 +185,7 @@ function toMessage(row: Pick<Selectable<Schema['messages']>, (typeof columns)[nu
     seq: row.seq,
     role: row.role,
     content: row.content,
+    parts: row.parts as unknown as readonly InputPart[],
     toolCalls: row.tool_calls as unknown as readonly ToolCall[],
     toolCallId: row.tool_call_id,
     executionId: row.execution_id ?? undefined,

@@ -11,6 +11,7 @@ const columns = [
   'models',
   'default_model',
   'timeout_ms',
+  'idle_timeout_ms',
   'owner_id',
   'status',
   'secret_updated_at',
@@ -126,6 +127,7 @@ function toRow(provider: Provider) {
     models: JSON.stringify(provider.models),
     default_model: provider.defaultModel,
     timeout_ms: provider.timeoutMs ?? null,
+    idle_timeout_ms: provider.idleTimeoutMs ?? null,
     status: provider.status,
     secret_updated_at: provider.secretUpdatedAt ?? null,
   };
@@ -141,6 +143,7 @@ function toProvider(row: Pick<Selectable<Schema['llm_providers']>, (typeof colum
     models: row.models as unknown as OfferedModel[],
     defaultModel: row.default_model,
     timeoutMs: row.timeout_ms ?? undefined,
+    idleTimeoutMs: row.idle_timeout_ms ?? undefined,
     ownerId: row.owner_id ?? undefined,
     status: row.status,
     secretUpdatedAt: row.secret_updated_at ?? undefined,

@@ -170,6 +170,22 @@ export interface Executions {
   context: Json | null;
   replay_of_id: string | null;
   replay: Json | null;
+  parts: Generated<Json>;
+}
+
+export interface InputFileUses {
+  tenant_id: string;
+  owner_id: string;
+  sha256: Bytes;
+  used_at: Timestamp;
+}
+
+export interface InputFiles {
+  tenant_id: string;
+  sha256: Bytes;
+  bytes: number;
+  data: Bytes;
+  created_at: Generated<Timestamp>;
 }
 
 export interface LlmProviders {
@@ -191,6 +207,7 @@ export interface LlmProviders {
   deleted_at: Timestamp | null;
   revision: Generated<number>;
   event_seq: Generated<Int8>;
+  idle_timeout_ms: number | null;
 }
 
 export interface Messages {
@@ -209,6 +226,8 @@ export interface Messages {
   model: Generated<string>;
   latency_ms: number | null;
   created_at: Generated<Timestamp>;
+  parts: Generated<Json>;
+  parts_tokens: Generated<number>;
 }
 
 export interface ModelPrices {
@@ -302,6 +321,8 @@ export interface Schema {
   daily_usage: DailyUsage;
   execution_updates: ExecutionUpdates;
   executions: Executions;
+  input_file_uses: InputFileUses;
+  input_files: InputFiles;
   llm_providers: LlmProviders;
   messages: Messages;
   model_prices: ModelPrices;

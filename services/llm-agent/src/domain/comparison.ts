@@ -1,5 +1,6 @@
 import { type AgentContent, contentOf } from './agent.ts';
 import type { Execution } from './execution.ts';
+import type { InputPart } from './input.ts';
 import { diffJson, type JsonChange } from './json-diff.ts';
 import type { Said } from './message.ts';
 import type { JsonValue } from './output-schema.ts';
@@ -36,8 +37,14 @@ export function compare(before: Compared, after: Compared): Comparison {
 }
 
 function inputsOf({ execution, content, context }: Compared): JsonValue {
-  const told = context.map(({ role, content: text }) => ({ role, content: text }));
-  return { ...(contentOf(content) as object), prompt: execution.prompt, context: told };
+  const told = context.map(({ role, content: text, parts = [] }) => ({ role, content: text, ...partsOf(parts) }));
+  const { prompt, parts } = execution;
+  return { ...(contentOf(content) as object), prompt, ...partsOf(parts), context: told };
+}
+
+/** Files by their hashes. */
+function partsOf(parts: readonly InputPart[]): { parts?: JsonValue } {
+  return parts.length === 0 ? {} : { parts: parts.map((part) => ({ ...part })) };
 }
 
 function diffAnswers(before: Execution, after: Execution): JsonChange[] {

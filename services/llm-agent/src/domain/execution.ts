@@ -1,4 +1,5 @@
 import { AppError } from '@flotilla/errors';
+import type { InputPart } from './input.ts';
 import type { JsonValue } from './output-schema.ts';
 import type { Price } from './price.ts';
 import type { Replay } from './replay.ts';
@@ -30,6 +31,8 @@ export interface Execution {
   /** What it is a replay of. */
   readonly replay: Replay | undefined;
   readonly prompt: string;
+  /** What went in after the prompt. */
+  readonly parts: readonly InputPart[];
   readonly response: string;
   readonly output: JsonValue | undefined;
   readonly promptTokens: number;

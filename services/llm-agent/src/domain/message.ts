@@ -1,3 +1,5 @@
+import type { InputPart } from './input.ts';
+
 /** A tool that the model wants called. */
 export interface ToolCall {
   readonly id: string;
@@ -10,6 +12,8 @@ export interface ToolCall {
 export interface Said {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of the user: what was said besides the text. */
+  readonly parts?: readonly InputPart[];
   /** Of the assistant. */
   readonly toolCalls?: readonly ToolCall[];
   /** Of a tool: the call that it answers. */
@@ -24,6 +28,8 @@ export interface Message {
   readonly seq: number;
   readonly role: 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of the user: what was said besides the text. */
+  readonly parts: readonly InputPart[];
   readonly toolCalls: readonly ToolCall[];
   readonly toolCallId: string;
   readonly executionId: string | undefined;

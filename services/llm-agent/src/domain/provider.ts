@@ -3,7 +3,7 @@ import { AppError } from '@flotilla/errors';
 export type ProviderKind = 'openai' | 'anthropic' | 'ollama' | 'openai_compatible' | 'local';
 export type ProviderStatus = 'active' | 'inactive';
 /** What a model takes besides text. */
-export type Modality = 'image' | 'pdf';
+export type Modality = 'image' | 'pdf' | 'audio';
 
 export interface OfferedModel {
   readonly name: string;
@@ -21,7 +21,10 @@ export interface Provider {
   /** None means any. */
   readonly models: readonly OfferedModel[];
   readonly defaultModel: string;
+  /** Of a whole call. */
   readonly timeoutMs: number | undefined;
+  /** Of silence, before the answer and in the middle of it. */
+  readonly idleTimeoutMs: number | undefined;
   /** Whose own it is; undefined for the tenant's. */
   readonly ownerId: string | undefined;
   readonly status: ProviderStatus;
@@ -35,11 +38,11 @@ export interface Provider {
 
 export type ProviderWish = Pick<
   Provider,
-  'name' | 'slug' | 'kind' | 'baseUrl' | 'models' | 'defaultModel' | 'timeoutMs' | 'ownerId'
+  'name' | 'slug' | 'kind' | 'baseUrl' | 'models' | 'defaultModel' | 'timeoutMs' | 'idleTimeoutMs' | 'ownerId'
 > & { readonly secret: string };
 
 export type ProviderChange = Partial<
-  Pick<Provider, 'name' | 'baseUrl' | 'models' | 'defaultModel' | 'timeoutMs' | 'status'>
+  Pick<Provider, 'name' | 'baseUrl' | 'models' | 'defaultModel' | 'timeoutMs' | 'idleTimeoutMs' | 'status'>
 > & {
   /** Empty removes the kept one. */
   readonly secret?: string;

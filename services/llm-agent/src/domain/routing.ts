@@ -29,6 +29,7 @@ const passing = new Set([
   'PROVIDER_UNAVAILABLE',
   'PROVIDER_RATE_LIMITED',
   'PROVIDER_TIMEOUT',
+  'PROVIDER_ANSWER_INCOMPLETE',
   'PROVIDER_CIRCUIT_OPEN',
   'PROVIDER_INACTIVE',
 ]);
@@ -42,13 +43,14 @@ const refusing = new Set([
   'PROVIDER_SECRET_UNREADABLE',
   'PROVIDER_UNKNOWN',
   'MODEL_NOT_OFFERED',
+  'MODEL_INPUT_UNSUPPORTED',
   'OUTPUT_TOO_LARGE',
 ]);
 
 /** The routes of an execution, one after the other. */
 export interface Routes {
   readonly current: Route;
-  /** Goes on to the next route if there is one and the reason is one to go on for; tells whether it did. */
+  /** After each call, with what it came to: goes on to the next route if that is one to go on for; tells whether it did. */
   hop(reason: string): boolean;
 }
 
@@ -65,6 +67,24 @@ export function createRoutes(own: Route, { fallbacks = [], hopOnRefusal = false 
       if (next === undefined) return false;
       current = next;
       return true;
+    },
+  };
+}
+
+/** The way that an execution went then, one route for each of its calls: a replay goes the same one. */
+export function createRecordedRoutes(recorded: readonly [Route, ...Route[]]): Routes {
+  let [current] = recorded;
+  let asked = 0;
+  return {
+    get current() {
+      return current;
+    },
+    hop(reason) {
+      asked += 1;
+      const next = recorded[asked];
+      if (next === undefined || nameOf(next) === nameOf(current)) return false;
+      current = next;
+      return passing.has(reason) || refusing.has(reason);
     },
   };
 }

@@ -8,6 +8,7 @@ const message = (seq: number, different: Partial<Message> = {}): Message => ({
   seq,
   role: seq % 2 === 1 ? 'user' : 'assistant',
   content: `m${seq}`,
+  parts: [],
   toolCalls: [],
   toolCallId: '',
   executionId: undefined,

@@ -1,8 +1,9 @@
 import type { WindowPolicy } from './conversation.ts';
+import { labelOf } from './input.ts';
 import type { Message, Said } from './message.ts';
 
 /** Nobody knows a model's tokens before it has counted them: four bytes is what most text comes to. */
-const bytesPerToken = 4;
+export const bytesPerToken = 4;
 const maxWindowBytes = 500_000;
 const maxTranscriptBytes = 300_000;
 const maxSummaryCharacters = 20_000;
@@ -46,7 +47,7 @@ export function summaryPrompt(summary: string, messages: readonly Message[]): st
     'open questions. Answer with the summary alone.',
     ...(summary === '' ? [] : ['', 'What you noted before:', summary]),
     '',
-    ...messages.map(({ role, content }) => `${role}: ${content}`),
+    ...messages.map(({ role, content, parts }) => `${role}: ${[content, ...parts.map(labelOf)].join('\n')}`),
   ]
     .join('\n')
     .slice(0, maxTranscriptBytes + maxSummaryCharacters);
@@ -57,10 +58,11 @@ export function boundedSummary(text: string): string {
   return text.slice(0, maxSummaryCharacters).toWellFormed();
 }
 
-function toSaid({ role, content, toolCalls, toolCallId }: Message): Said {
+function toSaid({ role, content, parts, toolCalls, toolCallId }: Message): Said {
   return {
     role,
     content,
+    ...(parts.length === 0 ? {} : { parts }),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     ...(toolCallId === '' ? {} : { toolCallId }),
   };

@@ -67,4 +67,9 @@ export async function askProvider(
 }
 
 /** What is found out only once something like an answer has come, or could have been on its way. */
-const mayCharge: ReadonlySet<string> = new Set(['PROVIDER_TIMEOUT', 'PROVIDER_ANSWER_INVALID', 'OUTPUT_TOO_LARGE']);
+const mayCharge: ReadonlySet<string> = new Set([
+  'PROVIDER_TIMEOUT',
+  'PROVIDER_ANSWER_INVALID',
+  'PROVIDER_ANSWER_INCOMPLETE',
+  'OUTPUT_TOO_LARGE',
+]);

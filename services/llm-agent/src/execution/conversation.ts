@@ -1,4 +1,5 @@
 import type { AgentContent } from '../domain/agent.ts';
+import type { InputPart } from '../domain/input.ts';
 import type { Said, ToolCall } from '../domain/message.ts';
 import type { Message, ModelCall } from '../providers/model-provider.ts';
 import type { ToolDeclaration } from '../tools/tool-port.ts';
@@ -11,7 +12,7 @@ export function firstCall(
   content: AgentContent,
   tools: readonly ToolDeclaration[],
   context: readonly Said[],
-  prompt: string,
+  { prompt, parts }: { readonly prompt: string; readonly parts: readonly InputPart[] },
 ): ModelCall {
   const { model, parameters, outputSchema, systemPrompt } = content;
   return {
@@ -19,7 +20,11 @@ export function firstCall(
     parameters,
     outputSchema,
     tools,
-    messages: [{ role: 'system', content: systemPrompt }, ...toMessages(context), { role: 'user', content: prompt }],
+    messages: [
+      { role: 'system', content: systemPrompt },
+      ...toMessages(context),
+      { role: 'user', content: prompt, ...(parts.length === 0 ? {} : { parts }) },
+    ],
   };
 }
 

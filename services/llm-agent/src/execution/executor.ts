@@ -5,6 +5,7 @@ import { type ExecutionStart, startExecution, type Task } from '../commands/star
 import { findExecution, type StoredExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type Execution, isFinished } from '../domain/execution.ts';
+import type { GivenInput } from '../domain/input.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import { type FollowedNews, type Following, followExecution } from './follow-execution.ts';
 import { type Executing, runExecution } from './run-execution.ts';
@@ -13,6 +14,7 @@ export interface ExecutionWish {
   readonly agentId: string;
   readonly agentVersion: number;
   readonly prompt: string;
+  readonly input: GivenInput;
   /** Where the agent is split: the same key runs the same version. */
   readonly splitKey: string;
 }

@@ -4,9 +4,11 @@ import type { OpenedAttempt } from '../db/attempt-repository.ts';
 import type { StoredExecution } from '../db/execution-repository.ts';
 import { CallRefused } from '../domain/budget.ts';
 import type { Ending } from '../domain/execution.ts';
+import { filesIn } from '../domain/input.ts';
+import { recordedProviderName } from '../domain/replay.ts';
 import { nothing, reservationFor } from '../domain/reservation.ts';
 import { delayBeforeRetry, type RetryPolicy } from '../domain/retry.ts';
-import { createRoutes, type Route } from '../domain/routing.ts';
+import { createRecordedRoutes, createRoutes, type Route } from '../domain/routing.ts';
 import { type Charge, chargeNothing, chargeReserved, chargeUsed, type Settlement } from '../domain/settlement.ts';
 import { noTokens } from '../domain/tokens.ts';
 import type { Meters } from '../metrics.ts';
@@ -90,15 +92,14 @@ async function attemptUntilDone(
     const ending = signal.aborted ? stopOf().ending : toolsUnknown;
     return journal.end(ending, { ...neverAsked, errorReason: toolsUnknown.reason });
   }
-  // What is recorded came from wherever it came from.
-  const routes = createRoutes(task.route, task.recorded ? {} : task.routing);
-  let call = firstCall(content, declared, context, execution.prompt);
+  const routes = task.recorded ? createRecordedRoutes(task.recorded.routes) : createRoutes(task.route, task.routing);
+  let call = firstCall(content, declared, context, execution);
   let repaired = false;
   let iteration = 0;
   /** Of this round: rounds of tool calls begin anew. */
   for (let attempt = 1; ; attempt += 1) {
     const route = routes.current;
-    const label = task.recorded ? route.provider : executing.providers.labelOf(route.provider);
+    const label = task.recorded ? recordedProviderName : executing.providers.labelOf(route.provider);
     const opened = await journal.opened();
     const asked = { route, label, call: bounded(call, opened) };
     const outcome = await ask(executing, task, asked, signal, journal);
@@ -107,7 +108,7 @@ async function attemptUntilDone(
         ? stopOf()
         : judge(outcome, content.outputSchema, { made: iteration, max: task.maxIterations });
     const settlement = settlementOf(executing, { provider: label, opened }, outcome, verdict);
-    const hopped = verdict.next !== 'repair' && routes.hop(verdict.reason);
+    const hopped = routes.hop(verdict.next === 'repair' ? '' : verdict.reason);
     const delayMs = hopped ? 0 : delayBeforeNext(verdict);
     if (delayMs === undefined) return journal.end(verdict.ending, settlement);
     await journal.settle(settlement);
@@ -168,7 +169,8 @@ async function ask(
 ): Promise<Outcome> {
   if (signal.aborted) return { kind: 'stopped', asked: false };
   const timer = meters.attemptSeconds.startTimer({ provider: label });
-  const find = async () => recorded?.provider ?? providers.find(scope, provider, model, { cacheTtlMs });
+  const files = call.messages.flatMap(({ parts }) => filesIn(parts));
+  const find = async () => recorded?.provider ?? providers.find(scope, provider, model, { cacheTtlMs, files });
   const outcome = await askProvider(find, { ...call, model }, { signal, onText: journal.say });
   timer();
   return outcome;

@@ -13,6 +13,7 @@ import type { StoredExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { type Ending, ExecutionTaken } from '../domain/execution.ts';
 import { sumOfCosts } from '../domain/price.ts';
+import { recordedProviderName } from '../domain/replay.ts';
 import type { Reservation } from '../domain/reservation.ts';
 import type { Hop, Route } from '../domain/routing.ts';
 import type { Settlement } from '../domain/settlement.ts';
@@ -123,7 +124,8 @@ export function createRunJournal(options: RunJournalOptions, task: Task): RunJou
       await persist((tx) => noteToolCall(options, tx, { executionId: execution.id, owner, attempt, note }));
     },
     async begin(because, route, reservation) {
-      const { provider, model } = route;
+      const provider = task.recorded ? recordedProviderName : route.provider;
+      const { model } = route;
       const { id: executionId, agentId } = execution;
       const next = { id: options.newId(), executionId, agentId, attempt: attempt + 1, provider, model, reservation };
       const begun = await persist((tx) => beginAttempt(options, tx, { ...next, owner, because }));

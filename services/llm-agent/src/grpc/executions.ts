@@ -6,6 +6,7 @@ import { findExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { TakeInput } from '../execution/take-input.ts';
 import {
   toAttemptMessage,
   toExecutionMessage,
@@ -14,12 +15,20 @@ import {
 } from '../messages/execution-message.ts';
 import { listExecutions } from '../queries/list-executions.ts';
 
-export function executions(db: Database<Schema>, executor: Executor): ServiceImplementation<typeof ExecutionService> {
+export function executions(
+  db: Database<Schema>,
+  executor: Executor,
+  takeInput: TakeInput,
+): ServiceImplementation<typeof ExecutionService> {
   return {
-    executeAgent: async (request, call) => toExecutionMessage(await executor.execute(call, request)),
+    executeAgent: async (request, call) => {
+      const input = await takeInput(request.parts, call.signal);
+      return toExecutionMessage(await executor.execute(call, { ...request, input }));
+    },
 
     async *streamAgent(request, call) {
-      for await (const news of executor.stream(call, request)) yield toFollowedUpdate(news);
+      const input = await takeInput(request.parts, call.signal);
+      for await (const news of executor.stream(call, { ...request, input })) yield toFollowedUpdate(news);
     },
 
     async *watchExecution(request, call) {

@@ -18,6 +18,7 @@ import {
   type WindowPolicy,
 } from '../domain/conversation.ts';
 import type { Message } from '../domain/message.ts';
+import { toInputPartMessage } from './input-message.ts';
 
 const policyMessages: Record<BusyPolicy, BusyPolicyMessage> = {
   reject: BusyPolicyMessage.REJECT,
@@ -57,6 +58,7 @@ export function toMessageMessage(message: Message): MessageInitShape<typeof Mess
     seq: message.seq,
     role: roleMessages[message.role],
     content: message.content,
+    parts: message.parts.map(toInputPartMessage),
     toolCalls: message.toolCalls.map((call) => ({ ...call })),
     toolCallId: message.toolCallId,
     executionId: message.executionId ?? '',

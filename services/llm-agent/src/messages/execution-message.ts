@@ -10,6 +10,7 @@ import {
 } from '@flotilla/contracts/agent';
 import type { Execution, ExecutionStatus, ProviderAttempt } from '../domain/execution.ts';
 import type { FollowedNews } from '../execution/follow-execution.ts';
+import { toInputPartMessage } from './input-message.ts';
 
 const statusMessages: Record<ExecutionStatus, ExecutionStatusMessage> = {
   pending: ExecutionStatusMessage.PENDING,
@@ -41,6 +42,7 @@ export function toExecutionMessage(execution: Execution): MessageInitShape<typeo
     replaySwapped: execution.replay?.swapped ?? '',
     status: statusMessages[execution.status],
     prompt: execution.prompt,
+    parts: execution.parts.map(toInputPartMessage),
     response: execution.response,
     ...(execution.output === undefined ? {} : { output: fromJson(ValueSchema, execution.output) }),
     promptTokens: execution.promptTokens,

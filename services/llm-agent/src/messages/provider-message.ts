@@ -38,11 +38,8 @@ const statusMessages: Record<ProviderStatus, ProviderStatusMessage> = {
 const modalityMessages: Record<Modality, ModalityMessage> = {
   image: ModalityMessage.IMAGE,
   pdf: ModalityMessage.PDF,
+  audio: ModalityMessage.AUDIO,
 };
-
-/** Fields that the requests for the tenant's providers and for one's own share. */
-type Wish = Omit<CreateProviderRequest, '$typeName' | '$unknown'>;
-type Change = Omit<UpdateProviderRequest, '$typeName' | '$unknown'>;
 
 export function toProviderMessage(
   provider: Provider,
@@ -60,6 +57,7 @@ export function toProviderMessage(
     })),
     defaultModel: provider.defaultModel,
     ...(provider.timeoutMs === undefined ? {} : { timeout: durationFromMs(provider.timeoutMs) }),
+    ...(provider.idleTimeoutMs === undefined ? {} : { idleTimeout: durationFromMs(provider.idleTimeoutMs) }),
     ownerId: provider.ownerId ?? '',
     status: statusMessages[provider.status],
     ...(health === undefined ? {} : { health: toHealthMessage(health) }),
@@ -83,7 +81,7 @@ export function toHealthMessage(health: ProviderHealth): MessageInitShape<typeof
   };
 }
 
-export function toProviderWish(request: Wish, ownerId: string | undefined): ProviderWish {
+export function toProviderWish(request: CreateProviderRequest, ownerId: string | undefined): ProviderWish {
   return {
     name: request.name,
     slug: request.slug,
@@ -93,12 +91,13 @@ export function toProviderWish(request: Wish, ownerId: string | undefined): Prov
     models: request.models.map(toModel),
     defaultModel: request.defaultModel,
     timeoutMs: toMs(request.timeout),
+    idleTimeoutMs: toMs(request.idleTimeout),
     ownerId,
   };
 }
 
 /** What is not set stays as it is. */
-export function toProviderChange(request: Change): ProviderChange {
+export function toProviderChange(request: UpdateProviderRequest): ProviderChange {
   const status = wordOf(statusMessages, request.status);
   return {
     ...(request.name === undefined ? {} : { name: request.name }),
@@ -107,6 +106,7 @@ export function toProviderChange(request: Change): ProviderChange {
     ...(request.models === undefined ? {} : { models: request.models.models.map(toModel) }),
     ...(request.defaultModel === undefined ? {} : { defaultModel: request.defaultModel }),
     ...(request.timeout === undefined ? {} : { timeoutMs: toMs(request.timeout) }),
+    ...(request.idleTimeout === undefined ? {} : { idleTimeoutMs: toMs(request.idleTimeout) }),
     ...(status === undefined ? {} : { status }),
   };
 }

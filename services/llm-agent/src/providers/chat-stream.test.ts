@@ -14,7 +14,7 @@ async function read(...chunks: readonly unknown[]) {
   const events = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('');
   model.play([modelReplies.garbage(`${events}data: [DONE]\n\n`)]);
   const connection = { name: 'chat', kind: 'openai_compatible', url: model.url, key: undefined } as const;
-  const provider = connectProvider({ ...connection, maxAnswerBytes: 10_000 });
+  const provider = connectProvider({ ...connection, maxAnswerBytes: 10_000, timeoutMs: 60_000, idleTimeoutMs: 60_000 });
   const call = { model: 'm', messages: [], parameters: {}, tools: [], outputSchema: undefined };
   const parts = await Array.fromAsync(provider.ask(call, new AbortController().signal));
   return {
@@ -65,7 +65,10 @@ test.each([
   ['an error in the middle', [said({ content: 'a' }), { error: { message: 'no' } }]],
   ['a call without a name', [said({ tool_calls: [{ index: 0, id: '1', function: { arguments: '' } }] }, 'tool_calls')]],
   ['no choices', [{ id: 'c' }]],
-  ['no end', [said({ content: 'a' })]],
 ])('%s is no answer', async (_name, chunks) => {
   await expect(read(...chunks)).rejects.toMatchObject({ reason: 'PROVIDER_ANSWER_INVALID' });
+});
+
+test('what stops without an end is half an answer', async () => {
+  await expect(read(said({ content: 'a' }))).rejects.toMatchObject({ reason: 'PROVIDER_ANSWER_INCOMPLETE' });
 });

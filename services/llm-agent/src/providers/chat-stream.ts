@@ -7,18 +7,18 @@ import type {
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
 import { type Dispatcher, request } from 'undici';
-import { Redirected, ResponseTooLarge, wireLimit } from './bounded-fetch.ts';
+import { type AbortAfter, abortAfter } from './abort-after.ts';
+import { type FetchBounds, ProviderSilent, Redirected, ResponseTooLarge, wireLimit } from './bounded-fetch.ts';
 import { eventData } from './event-stream.ts';
 import { ofStatus } from './provider-failure.ts';
 import type { StreamingModel } from './sdk-provider.ts';
 
 /** Where chats of the OpenAI protocol go. */
-export interface ChatStreamOptions {
+export interface ChatStreamOptions extends FetchBounds {
   readonly name: string;
   /** Up to and with the version. */
   readonly url: string;
   readonly key: string | undefined;
-  readonly maxAnswerBytes: number;
   /** Checks the address at each call. Undefined for addresses that the operator has set. */
   readonly dispatcherFor: ((url: URL) => Dispatcher) | undefined;
 }
@@ -28,7 +28,7 @@ export interface ChatStreamOptions {
  * answer is done here, for its streams and schemas cost more than all the rest of an execution.
  */
 export function createChatStream(options: ChatStreamOptions): (model: string) => StreamingModel {
-  const { name, key, maxAnswerBytes, dispatcherFor } = options;
+  const { name, key, maxAnswerBytes, idleTimeoutMs, dispatcherFor } = options;
   const url = new URL(`${options.url}/chat/completions`);
   const headers = {
     'content-type': 'application/json',
@@ -36,13 +36,13 @@ export function createChatStream(options: ChatStreamOptions): (model: string) =>
   };
   const writer = createWriter(name);
 
-  async function send(body: string, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
+  async function send(body: string, idle: AbortAfter): Promise<Dispatcher.ResponseData> {
     const dispatcher = dispatcherFor?.(url);
     const answer = await request(url, {
       method: 'POST',
       headers,
       body,
-      ...(signal && { signal }),
+      signal: idle.signal,
       ...(dispatcher && { dispatcher }),
     });
     const { statusCode: status } = answer;
@@ -51,7 +51,7 @@ export function createChatStream(options: ChatStreamOptions): (model: string) =>
       await answer.body.dump();
       throw new Redirected();
     }
-    const said = await textOf(bounded(answer.body, status, maxAnswerBytes));
+    const said = await textOf(bounded(answer.body, status, { maxAnswerBytes, idle }));
     const retryAfter = answer.headers['retry-after'];
     throw ofStatus(status, messageOf(said) ?? STATUS_CODES[status] ?? '', [retryAfter].flat()[0], key);
   }
@@ -59,8 +59,14 @@ export function createChatStream(options: ChatStreamOptions): (model: string) =>
   return (model) => ({
     async doStream({ abortSignal, ...asked }) {
       const body = { ...(await writer(model, asked)), stream: true, stream_options: { include_usage: true } };
-      const answer = await send(JSON.stringify(body), abortSignal);
-      return { stream: readChat(bounded(answer.body, answer.statusCode, maxAnswerBytes)) };
+      const idle = abortAfter(abortSignal, idleTimeoutMs, () => new ProviderSilent(idleTimeoutMs));
+      try {
+        const answer = await send(JSON.stringify(body), idle);
+        return { stream: readChat(bounded(answer.body, answer.statusCode, { maxAnswerBytes, idle })) };
+      } catch (error) {
+        idle.clear();
+        throw idle.signal.aborted ? idle.signal.reason : error;
+      }
     },
   });
 }
@@ -85,18 +91,25 @@ function createWriter(name: string) {
 
 const maxModels = 100;
 
-/** Stops reading what can be no answer any more. */
+/** Stops reading what can be no answer any more, and who falls silent. */
 async function* bounded(
   body: AsyncIterable<Uint8Array>,
   status: number,
-  maxAnswerBytes: number,
+  { maxAnswerBytes, idle }: { readonly maxAnswerBytes: number; readonly idle: AbortAfter },
 ): AsyncIterable<Uint8Array> {
   const limit = wireLimit(status, maxAnswerBytes);
   let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > limit) throw new ResponseTooLarge(maxAnswerBytes);
-    yield chunk;
+  try {
+    for await (const chunk of body) {
+      idle.restart();
+      bytes += chunk.byteLength;
+      if (bytes > limit) throw new ResponseTooLarge(maxAnswerBytes);
+      yield chunk;
+    }
+  } catch (error) {
+    throw idle.signal.aborted ? idle.signal.reason : error;
+  } finally {
+    idle.clear();
   }
 }
 
@@ -151,6 +164,7 @@ async function* readChat(body: AsyncIterable<Uint8Array>): AsyncIterable<Languag
   const calls = new Map<number, Call>();
   let finishReason: string | undefined;
   let usage: Usage | undefined;
+  let begun = false;
   for await (const data of eventData(body)) {
     if (data === '[DONE]') continue;
     const chunk = JSON.parse(data) as Chunk;
@@ -160,6 +174,8 @@ async function* readChat(body: AsyncIterable<Uint8Array>): AsyncIterable<Languag
     }
     usage = chunk.usage ?? usage;
     const [choice] = [...chunk.choices];
+    if (!begun) yield { type: 'response-metadata' };
+    begun = true;
     if (typeof choice?.finish_reason === 'string') finishReason = choice.finish_reason;
     const { content, refusal, tool_calls: deltas } = choice?.delta ?? {};
     for (const delta of [...textsOf(content), ...textsOf(refusal)]) yield { type: 'text-delta', id: '0', delta };

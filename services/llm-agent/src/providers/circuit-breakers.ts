@@ -25,7 +25,7 @@ const maxCircuits = 10_000;
 
 /**
  * A circuit for each tenant and provider, in this process: each replica finds out for itself, and none has to ask a store
- * before it may call. A circuit opens when calls in a row found the provider away or too slow; a rate limit, a refusal and
+ * before it may call. A circuit opens when calls in a row found the provider away or too slow, or broke off; a rate limit, a refusal and
  * a bad answer say that it is there.
  */
 export function createCircuitBreakers({ failures, openMs, now }: CircuitBreakersOptions): CircuitBreakers {
@@ -111,8 +111,14 @@ export function createCircuitBreakers({ failures, openMs, now }: CircuitBreakers
 /** One call tries whether the provider is back. */
 const isTrying = ({ state }: { readonly state: CircuitState }) => state === CircuitState.HalfOpen;
 
+const awayReasons: ReadonlySet<string> = new Set([
+  'PROVIDER_UNAVAILABLE',
+  'PROVIDER_TIMEOUT',
+  'PROVIDER_ANSWER_INCOMPLETE',
+]);
+
 function isAway(error: unknown): boolean {
-  return error instanceof ProviderFailure && ['PROVIDER_UNAVAILABLE', 'PROVIDER_TIMEOUT'].includes(error.reason);
+  return error instanceof ProviderFailure && awayReasons.has(error.reason);
 }
 
 const away = () => new ProviderFailure('PROVIDER_UNAVAILABLE', 'The trying call was given up.', { retryable: true });

@@ -2,21 +2,21 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { Dispatcher } from 'undici';
 import type { ProviderKind } from '../domain/provider.ts';
-import { boundedFetch } from './bounded-fetch.ts';
+import { boundedFetch, type FetchBounds } from './bounded-fetch.ts';
 import { createChatStream } from './chat-stream.ts';
 import { type ModelProvider, ProviderFailure } from './model-provider.ts';
 import { createSdkProvider } from './sdk-provider.ts';
 
 /** What a provider is connected with. */
-export interface ProviderConnection {
+export interface ProviderConnection extends FetchBounds {
   /** What agents call it. */
   readonly name: string;
   readonly kind: ProviderKind;
   /** Up to and with the version, for example `http://localhost:11434/v1`. */
   readonly url: string;
   readonly key: string | undefined;
-  readonly maxAnswerBytes: number;
-  readonly timeoutMs?: number | undefined;
+  /** Of a whole call, in milliseconds. */
+  readonly timeoutMs: number;
   readonly fetch?: typeof fetch;
   /** The connections to an address, which it checks; like `fetch` for addresses that tenants name. */
   readonly dispatcherFor?: (url: URL) => Dispatcher;
@@ -28,7 +28,7 @@ const lenient = { strictJsonSchema: false };
 /** The adapter that speaks this provider's protocol. Connects to nothing until it is asked. */
 export function connectProvider(connection: ProviderConnection): ModelProvider {
   const { name, kind, url, key, maxAnswerBytes, timeoutMs } = connection;
-  const send = boundedFetch(maxAnswerBytes, connection.fetch);
+  const send = boundedFetch(connection, connection.fetch);
   const settings = { name, key, maxAnswerBytes, timeoutMs };
   switch (kind) {
     case 'openai': {
@@ -42,7 +42,7 @@ export function connectProvider(connection: ProviderConnection): ModelProvider {
     case 'ollama':
     case 'openai_compatible':
     case 'local': {
-      const model = createChatStream({ name, url, key, maxAnswerBytes, dispatcherFor: connection.dispatcherFor });
+      const model = createChatStream({ ...connection, dispatcherFor: connection.dispatcherFor });
       return createSdkProvider({ ...settings, model, options: { openaiCompatible: lenient } });
     }
   }

@@ -4,7 +4,7 @@ import { ProviderFailure } from './model-provider.ts';
 import { ofStatus, toFailure } from './provider-failure.ts';
 
 const timeoutMs = 10_000;
-const maxListBytes = 64 * 1024;
+const bounds = { maxAnswerBytes: 64 * 1024, idleTimeoutMs: timeoutMs };
 const maxModels = 500;
 
 /**
@@ -15,7 +15,7 @@ export async function listModels(connection: ProviderConnection, signal: AbortSi
   const { url, kind, key } = connection;
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await boundedFetch(maxListBytes, connection.fetch)(`${url}/models`, {
+    const response = await boundedFetch(bounds, connection.fetch)(`${url}/models`, {
       headers: headersOf(kind, key),
       signal: AbortSignal.any([signal, deadline]),
     });

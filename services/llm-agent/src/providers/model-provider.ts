@@ -1,4 +1,5 @@
 import type { AgentParameters } from '../domain/agent.ts';
+import type { InputPart } from '../domain/input.ts';
 import type { ToolCall } from '../domain/message.ts';
 import type { JsonObject } from '../domain/output-schema.ts';
 import type { Tokens } from '../domain/tokens.ts';
@@ -7,6 +8,8 @@ import type { ToolDeclaration } from '../tools/tool-port.ts';
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of the user: what is said after the content. */
+  readonly parts?: readonly InputPart[];
   /** Of the assistant: the tools that it calls. */
   readonly toolCalls?: readonly ToolCall[];
   /** Of a tool: the call that it answers, and its name. */
@@ -20,6 +23,8 @@ export interface ModelCall {
   readonly parameters: AgentParameters;
   readonly outputSchema: JsonObject | undefined;
   readonly tools: readonly ToolDeclaration[];
+  /** The files that parts name, by their hashes; a provider is given them. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
 }
 
 export type AnswerPart =
@@ -52,8 +57,10 @@ export type ProviderFailureReason =
   | 'PROVIDER_UNKNOWN'
   | 'PROVIDER_SECRET_UNREADABLE'
   | 'MODEL_NOT_OFFERED'
+  | 'MODEL_INPUT_UNSUPPORTED'
   | 'PROVIDER_CREDENTIALS_REFUSED'
   | 'PROVIDER_ANSWER_INVALID'
+  | 'PROVIDER_ANSWER_INCOMPLETE'
   | 'ANSWER_NOT_RECORDED'
   | 'OUTPUT_TOO_LARGE';
 

@@ -1,6 +1,6 @@
 import { APICallError } from '@ai-sdk/provider';
 import { AppError } from '@flotilla/errors';
-import { Redirected, ResponseTooLarge } from './bounded-fetch.ts';
+import { ProviderSilent, Redirected, ResponseTooLarge } from './bounded-fetch.ts';
 import { ProviderFailure } from './model-provider.ts';
 
 /** What went wrong at a provider, in words that may be shown: nothing of the key is in them. */
@@ -9,6 +9,9 @@ export function toFailure(error: unknown, key: string | undefined): ProviderFail
   for (const cause of causes(error)) {
     if (cause instanceof ResponseTooLarge) {
       return new ProviderFailure('OUTPUT_TOO_LARGE', cause.message, { retryable: false });
+    }
+    if (cause instanceof ProviderSilent) {
+      return new ProviderFailure('PROVIDER_TIMEOUT', cause.message, { retryable: true });
     }
     if (cause instanceof Redirected) {
       return new ProviderFailure('PROVIDER_REDIRECTED', cause.message, { retryable: false });
@@ -56,10 +59,16 @@ export function ofStatus(
   return new ProviderFailure('PROVIDER_REFUSED', message, { retryable: false });
 }
 
-const noAnswer = () =>
-  new ProviderFailure('PROVIDER_ANSWER_INVALID', 'The provider sent something that is no answer.', {
-    retryable: false,
-  });
+export function noAnswer(): ProviderFailure {
+  const message = 'The provider sent something that is no answer.';
+  return new ProviderFailure('PROVIDER_ANSWER_INVALID', message, { retryable: false });
+}
+
+/** The connection was closed in order, but in the middle of the answer: what broke off on its way can be asked again. */
+export function incomplete(): ProviderFailure {
+  const message = 'The provider closed the connection before the end of its answer.';
+  return new ProviderFailure('PROVIDER_ANSWER_INCOMPLETE', message, { retryable: true });
+}
 
 /** The error and what is behind it. */
 function causes(error: unknown): Error[] {

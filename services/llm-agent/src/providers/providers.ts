@@ -2,12 +2,14 @@ import type { Logger } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import { type EncryptionKeyring, open } from '@flotilla/secrets';
 import type { Config } from '../config.ts';
+import { readFiles } from '../db/input-file-repository.ts';
 import { type HealthNote, upsertHealth } from '../db/provider-health-repository.ts';
 import { findProvider, findProviderBySlug } from '../db/provider-repository.ts';
 import { findSecret } from '../db/provider-secret-repository.ts';
 import type { Schema } from '../db/schema.ts';
+import { type FilePart, modalityOf } from '../domain/input.ts';
 import { providerNotFound } from '../domain/not-found.ts';
-import type { Provider } from '../domain/provider.ts';
+import type { Modality, Provider } from '../domain/provider.ts';
 import { recordedProviderName } from '../domain/replay.ts';
 import { secretPlace } from '../domain/secret-place.ts';
 import type { CircuitBreakers, CircuitEvents } from './circuit-breakers.ts';
@@ -31,7 +33,11 @@ export interface Providers {
     scope: TransactionScope,
     name: string,
     model: string,
-    options: { readonly cacheTtlMs: number | undefined },
+    options: {
+      readonly cacheTtlMs: number | undefined;
+      /** That go along. */
+      readonly files: readonly FilePart[];
+    },
   ): Promise<ModelProvider>;
   /** What metrics call a provider: the operator's by their names, all of tenants together. */
   labelOf(name: string): string;
@@ -57,11 +63,11 @@ export function createProviders(options: ProvidersOptions): Providers {
   const shared = sharedProviders(config, maxAnswerBytes);
 
   function connect(tenantId: string, provider: Provider, sealed: Uint8Array | undefined): ProviderConnection {
-    const { slug, kind, baseUrl, timeoutMs } = provider;
+    const { slug, kind, baseUrl, timeoutMs = config.timeoutMs, idleTimeoutMs = config.idleTimeoutMs } = provider;
     const key = sealed && open(keyring, secretPlace(tenantId, provider), sealed);
-    const own = { name: slug, kind, key, maxAnswerBytes, timeoutMs };
+    const own = { name: slug, kind, key, maxAnswerBytes, timeoutMs, idleTimeoutMs };
     return kind === 'local'
-      ? { ...own, url: localUrl(config.localModelUrl ?? '') }
+      ? { ...own, url: localUrl(config.localModel.url ?? '') }
       : { ...own, url: baseUrl, ...options.outbound };
   }
 
@@ -75,6 +81,23 @@ export function createProviders(options: ProvidersOptions): Providers {
       const message = 'The provider could not be looked up.';
       throw new ProviderFailure('PROVIDER_UNAVAILABLE', message, { retryable: true, cause });
     }
+  }
+
+  /** The provider, which is given the files with each call. Read here: a database that is away is not the provider's fault. */
+  async function withFiles(
+    scope: TransactionScope,
+    provider: ModelProvider,
+    parts: readonly FilePart[],
+  ): Promise<ModelProvider> {
+    if (parts.length === 0) return provider;
+    const hashes = [...new Set(parts.map(({ sha256 }) => sha256))];
+    const files = await db
+      .read({ principal: scope }, (tx) => readFiles(tx, hashes))
+      .catch((cause: unknown) => {
+        const message = 'The files of the prompt could not be read.';
+        throw new ProviderFailure('PROVIDER_UNAVAILABLE', message, { retryable: true, cause });
+      });
+    return { ...provider, ask: (call, signal) => provider.ask({ ...call, files }, signal) };
   }
 
   function connectOrSay(...[tenantId, provider, sealed]: Parameters<typeof connect>): ProviderConnection {
@@ -116,9 +139,12 @@ export function createProviders(options: ProvidersOptions): Providers {
   return {
     shared,
 
-    async find(scope, name, model, { cacheTtlMs }) {
+    async find(scope, name, model, { cacheTtlMs, files }) {
       const ofOperator = shared.get(name);
-      if (ofOperator !== undefined) return guarded(scope, ofOperator, name, cacheTtlMs);
+      if (ofOperator !== undefined) {
+        checkInputs(files, model, inputsOfShared(config, name));
+        return guarded(scope, await withFiles(scope, ofOperator, files), name, cacheTtlMs);
+      }
       const found = await lookUp(scope, name);
       if (found === undefined) throw final('PROVIDER_UNKNOWN', `There is no provider "${name}" any more.`);
       const { provider, sealed } = found;
@@ -126,10 +152,12 @@ export function createProviders(options: ProvidersOptions): Providers {
       if (provider.models.length > 0 && !provider.models.some((offered) => offered.name === model)) {
         throw final('MODEL_NOT_OFFERED', `The provider "${name}" does not offer the model "${model}".`);
       }
+      checkInputs(files, model, inputsOf(provider, model));
       const connected = connectProvider(connectOrSay(scope.tenantId, provider, sealed));
       // Another revision may be another address: it starts with a circuit and a cache of its own.
       const identity = `${provider.id}/${provider.revision}`;
-      return guarded(scope, connected, identity, cacheTtlMs, healthEvents(scope, provider.id));
+      const ready = await withFiles(scope, connected, files);
+      return guarded(scope, ready, identity, cacheTtlMs, healthEvents(scope, provider.id));
     },
 
     labelOf: (name) => (shared.has(name) ? name : 'tenant'),
@@ -146,20 +174,40 @@ export function createProviders(options: ProvidersOptions): Providers {
 }
 
 function sharedProviders(
-  { localModelUrl, openaiCompatible }: Config['providers'],
+  { localModel, openaiCompatible, idleTimeoutMs }: Config['providers'],
   maxAnswerBytes: number,
 ): ReadonlyMap<string, ModelProvider> {
-  const providers: ModelProvider[] = [];
-  const kind = 'openai_compatible';
-  if (localModelUrl !== undefined) {
-    const own = { name: 'local', url: localUrl(localModelUrl), key: undefined };
-    providers.push(connectProvider({ ...own, kind, maxAnswerBytes }));
+  const common = { kind: 'openai_compatible', maxAnswerBytes, idleTimeoutMs } as const;
+  const connections: ProviderConnection[] = [];
+  if (localModel.url !== undefined) {
+    const { timeoutMs } = localModel;
+    connections.push({ ...common, name: 'local', url: localUrl(localModel.url), key: undefined, timeoutMs });
   }
-  if (openaiCompatible.url !== undefined) {
-    const own = { name: 'openai-compatible', ...openaiCompatible };
-    providers.push(connectProvider({ ...own, url: openaiCompatible.url, kind, maxAnswerBytes }));
-  }
-  return new Map(providers.map((provider) => [provider.name, provider]));
+  const { url, key, timeoutMs } = openaiCompatible;
+  if (url !== undefined) connections.push({ ...common, name: 'openai-compatible', url, key, timeoutMs });
+  return new Map(connections.map((connection) => [connection.name, connectProvider(connection)]));
+}
+
+/** What a model takes besides text. */
+function inputsOf({ kind, models }: Provider, model: string): readonly Modality[] {
+  const listed = models.find(({ name }) => name === model);
+  return listed?.inputs ?? inputsOfKind[kind] ?? [];
+}
+
+/** Where a model is not listed; the others are asked with text only. */
+const inputsOfKind: Partial<Record<Provider['kind'], readonly Modality[]>> = {
+  openai: ['image', 'pdf', 'audio'],
+  anthropic: ['image', 'pdf'],
+};
+
+const inputsOfShared = ({ localModel, openaiCompatible }: Config['providers'], name: string) =>
+  (name === 'local' ? localModel : openaiCompatible).inputs;
+
+function checkInputs(files: readonly FilePart[], model: string, inputs: readonly Modality[]): void {
+  const missing = files.map(modalityOf).find((modality) => !inputs.includes(modality));
+  if (missing === undefined) return;
+  const takes = inputs.length === 0 ? 'takes text only' : `takes text, ${inputs.join(', ')}`;
+  throw final('MODEL_INPUT_UNSUPPORTED', `The model "${model}" ${takes}; with this message goes: ${missing}.`);
 }
 
 const localUrl = (url: string) => `${url.replace(/\/+$/, '')}/v1`;

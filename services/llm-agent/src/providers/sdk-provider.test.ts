@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { modelReplies, type ScriptedModel, startScriptedModel } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MediaType } from '../domain/input.ts';
 import type { ProviderKind } from '../domain/provider.ts';
 import { connectProvider } from './connect-provider.ts';
 import type { AnswerPart, ModelCall } from './model-provider.ts';
@@ -24,14 +26,16 @@ const call: ModelCall = {
   outputSchema: { type: 'object' },
 };
 
+const usual = { maxAnswerBytes: 10_000, timeoutMs: 60_000, idleTimeoutMs: 60_000 };
 const kinds = ['openai', 'anthropic', 'ollama', 'openai_compatible'] as const;
 
 function ask(
   kind: ProviderKind = 'openai_compatible',
-  { signal = new AbortController().signal, timeoutMs }: { signal?: AbortSignal; timeoutMs?: number } = {},
+  { signal = new AbortController().signal, ...bounds }: { signal?: AbortSignal } & Partial<typeof usual> = {},
+  asked = call,
 ): Promise<AnswerPart[]> {
-  const provider = connectProvider({ name: 'scripted', kind, url: model.url, key, maxAnswerBytes: 10_000, timeoutMs });
-  return Array.fromAsync(provider.ask(call, signal));
+  const provider = connectProvider({ ...usual, ...bounds, name: 'scripted', kind, url: model.url, key });
+  return Array.fromAsync(provider.ask(asked, signal));
 }
 
 const textOf = (parts: AnswerPart[]) => parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
@@ -56,6 +60,48 @@ test.each(['openai', 'ollama', 'openai_compatible'] as const)(
     expect(model.authorizations.at(-1)).toBe(`Bearer ${key}`);
   },
 );
+
+const data = Buffer.from('anything');
+const base64 = data.toString('base64');
+const filesOf = (...mediaTypes: MediaType[]): ModelCall => ({
+  ...call,
+  messages: [
+    {
+      role: 'user',
+      content: 'What?',
+      parts: mediaTypes.map((mediaType) => ({
+        type: 'file',
+        mediaType,
+        fileName: '',
+        sha256: 'h',
+        bytes: data.length,
+      })),
+    },
+  ],
+  files: new Map([['h', data]]),
+});
+
+test.each(['openai', 'ollama', 'openai_compatible'] as const)('%s: pictures, documents and sounds', async (kind) => {
+  model.play([modelReplies.text('Hello.')]);
+  await ask(kind, {}, filesOf('image/webp', 'application/pdf', 'audio/wav', 'audio/mpeg'));
+  expect(model.requests.at(-1)?.messages[0]?.content).toMatchObject([
+    { type: 'text', text: 'What?' },
+    { type: 'image_url', image_url: { url: `data:image/webp;base64,${base64}` } },
+    { type: 'file', file: { file_data: `data:application/pdf;base64,${base64}` } },
+    { type: 'input_audio', input_audio: { data: base64, format: 'wav' } },
+    { type: 'input_audio', input_audio: { data: base64, format: 'mp3' } },
+  ]);
+});
+
+test('anthropic: pictures and documents', async () => {
+  model.play([modelReplies.json({})]);
+  await ask('anthropic', {}, filesOf('image/gif', 'application/pdf'));
+  expect(model.requests.at(-1)?.messages[0]?.content).toMatchObject([
+    { type: 'text', text: 'What?' },
+    { type: 'image', source: { type: 'base64', media_type: 'image/gif', data: base64 } },
+    { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: base64 } },
+  ]);
+});
 
 test('anthropic: the same by its own protocol, structured answers included', async () => {
   model.play([{ kind: 'answer', text: '{"a": 1}', finishReason: 'length' }, modelReplies.json({ b: 2 })]);
@@ -112,13 +158,11 @@ test.each(
   expect(model.requests.length).toBe(before + 1);
 });
 
-test.each(kinds)('%s: a stream that breaks off without an end is no answer', async (kind) => {
-  const half =
-    kind === 'anthropic'
-      ? 'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"m","type":"message","role":"assistant","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}\n\n'
-      : 'data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}\n\n';
-  model.play([modelReplies.garbage(half)]);
-  await expect(ask(kind)).rejects.toMatchObject({ reason: 'PROVIDER_ANSWER_INVALID' });
+test.each(kinds)('%s: a connection that is closed in the middle of the answer can be tried again', async (kind) => {
+  for (const half of ['Hel', '']) {
+    model.play([modelReplies.halfClosed(half)]);
+    await expect(ask(kind)).rejects.toMatchObject({ reason: 'PROVIDER_ANSWER_INCOMPLETE', retryable: true });
+  }
 });
 
 test.each(kinds)('%s: the key never comes back in a message', async (kind) => {
@@ -131,19 +175,39 @@ test.each(kinds)('%s: the key never comes back in a message', async (kind) => {
   }
 });
 
-test('a provider that takes longer than it may is given up; that is not the caller giving up', async () => {
-  model.play([modelReplies.hang()]);
+async function* thenSilent() {
+  yield 'And then';
+  await new Promise(() => undefined);
+}
+
+/** Goes on for as long as somebody listens. */
+async function* forEver() {
+  for (;;) {
+    yield 'and ';
+    await delay(1);
+  }
+}
+
+test.each(
+  kinds.flatMap(
+    (kind) =>
+      [
+        [kind, 'says nothing', modelReplies.hang(), { timeoutMs: 50 }],
+        [kind, 'streams for ever', modelReplies.text(forEver()), { timeoutMs: 200, maxAnswerBytes: 4_000_000 }],
+        [kind, 'is silent', modelReplies.hang(), { idleTimeoutMs: 50 }],
+        [kind, 'falls silent', modelReplies.text(thenSilent()), { idleTimeoutMs: 100 }],
+      ] as const,
+  ),
+)('%s: a provider that %s is given up; that is not the caller giving up', async (kind, _name, reply, bounds) => {
+  model.play([reply]);
   const before = model.hangUps;
-  await expect(ask('anthropic', { timeoutMs: 50 })).rejects.toMatchObject({
-    reason: 'PROVIDER_TIMEOUT',
-    retryable: true,
-  });
+  await expect(ask(kind, bounds)).rejects.toMatchObject({ reason: 'PROVIDER_TIMEOUT', retryable: true });
   await expect.poll(() => model.hangUps).toBe(before + 1);
 });
 
 test("a key is never looked for in the process's environment", () => {
   for (const kind of ['openai', 'anthropic'] as const) {
-    const connection = { name: 'scripted', kind, url: model.url, key: undefined, maxAnswerBytes: 10_000 };
+    const connection = { ...usual, name: 'scripted', kind, url: model.url, key: undefined };
     expect(() => connectProvider(connection)).toThrow(
       expect.objectContaining({ reason: 'PROVIDER_CREDENTIALS_REFUSED' }),
     );

@@ -1,7 +1,8 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { abortAfter } from './abort-after.ts';
 import { ResponseTooLarge } from './bounded-fetch.ts';
 import { type AnswerPart, type ModelCall, type ModelProvider, ProviderFailure } from './model-provider.ts';
-import { toFailure } from './provider-failure.ts';
+import { incomplete, noAnswer, toFailure } from './provider-failure.ts';
 import { toSdkMessage, toSdkTools, toToolCall } from './tool-parts.ts';
 
 /** What is asked of an adapter of the `ai` SDK, or of what speaks in its place. */
@@ -20,7 +21,8 @@ export interface SdkProviderSettings {
   readonly options: LanguageModelV4CallOptions['providerOptions'];
   readonly key: string | undefined;
   readonly maxAnswerBytes: number;
-  readonly timeoutMs: number | undefined;
+  /** Of a whole call. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -32,19 +34,19 @@ export function createSdkProvider(settings: SdkProviderSettings): ModelProvider 
   return {
     name,
     async *ask(call, signal) {
-      const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-      const abortSignal = timeout === undefined ? signal : AbortSignal.any([signal, timeout]);
+      const deadline = abortAfter(signal, timeoutMs, () => {
+        const message = `The provider did not come to an end within ${timeoutMs} ms.`;
+        return new ProviderFailure('PROVIDER_TIMEOUT', message, { retryable: true });
+      });
       try {
-        const asked = { ...toOptions(call), providerOptions: options ?? {}, abortSignal };
+        const asked = { ...toOptions(call), providerOptions: options ?? {}, abortSignal: deadline.signal };
         const { stream } = await model(call.model).doStream(asked);
         yield* readAnswer(stream, maxAnswerBytes);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        if (timeout?.aborted) {
-          const message = `The provider did not answer within ${timeoutMs} ms.`;
-          throw new ProviderFailure('PROVIDER_TIMEOUT', message, { retryable: true });
-        }
-        throw toFailure(error, key);
+        throw toFailure(deadline.signal.aborted ? deadline.signal.reason : error, key);
+      } finally {
+        deadline.clear();
       }
     },
   };
@@ -55,8 +57,11 @@ async function* readAnswer(
   maxBytes: number,
 ): AsyncIterable<AnswerPart> {
   let bytes = 0;
+  let begun = false;
   for await (const part of stream) {
     if (part.type === 'error') throw part.error;
+    // Adapters say the first by themselves, the last also when the stream just stops.
+    if (part.type !== 'stream-start' && part.type !== 'finish') begun = true;
     if (part.type === 'text-delta' && part.delta !== '') {
       // Postgres stores no NUL.
       const text = part.delta.replaceAll('\u0000', '\ufffd');
@@ -66,7 +71,7 @@ async function* readAnswer(
     }
     if (part.type === 'tool-call') yield { type: 'toolCall', call: toToolCall(part) };
     if (part.type === 'finish') {
-      // Some adapters make an end of their own where the stream just stops: only the provider's word counts.
+      // Only the provider's word is an end.
       if (part.finishReason.raw === undefined) break;
       yield {
         type: 'end',
@@ -78,7 +83,7 @@ async function* readAnswer(
       return;
     }
   }
-  throw new ProviderFailure('PROVIDER_ANSWER_INVALID', 'The provider ended without an answer.', { retryable: false });
+  throw begun ? incomplete() : noAnswer();
 }
 
 /** Whatever a provider says about tokens, the ledger can add it up. */
@@ -86,10 +91,16 @@ function tokenCount(said: number | undefined): number {
   return Number.isFinite(said) ? Math.min(Math.max(Math.trunc(said ?? 0), 0), 100_000_000) : 0;
 }
 
-function toOptions({ messages, parameters, outputSchema, tools }: ModelCall): LanguageModelV4CallOptions {
+function toOptions({
+  messages,
+  parameters,
+  outputSchema,
+  tools,
+  files = new Map(),
+}: ModelCall): LanguageModelV4CallOptions {
   const { temperature, maxTokens, topP, seed } = parameters;
   return {
-    prompt: messages.map(toSdkMessage),
+    prompt: messages.map((message) => toSdkMessage(message, files)),
     ...toSdkTools(tools),
     ...(temperature === undefined ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),

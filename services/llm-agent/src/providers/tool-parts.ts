@@ -1,4 +1,5 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type { InputPart } from '../domain/input.ts';
 import type { ToolCall } from '../domain/message.ts';
 import type { ToolDeclaration } from '../tools/tool-port.ts';
 import type { Message } from './model-provider.ts';
@@ -19,14 +20,17 @@ export function toSdkTools(
   };
 }
 
-/** The SDK's form of one message. */
-export function toSdkMessage(message: Message): LanguageModelV4CallOptions['prompt'][number] {
-  const { role, content } = message;
+/** The SDK's form of one message; files by their hashes. */
+export function toSdkMessage(
+  message: Message,
+  files: ReadonlyMap<string, Uint8Array>,
+): LanguageModelV4CallOptions['prompt'][number] {
+  const { role, content, parts = [] } = message;
   switch (role) {
     case 'system':
       return { role, content };
     case 'user':
-      return { role, content: [{ type: 'text', text: content }] };
+      return { role, content: [{ type: 'text', text: content }, ...parts.map((part) => toSdkPart(part, files))] };
     case 'assistant': {
       const calls = (message.toolCalls ?? []).map(({ id, name, arguments: given }) => ({
         type: 'tool-call' as const,
@@ -43,6 +47,15 @@ export function toSdkMessage(message: Message): LanguageModelV4CallOptions['prom
       return { role, content: [{ type: 'tool-result', toolCallId, toolName, output }] };
     }
   }
+}
+
+function toSdkPart(part: InputPart, files: ReadonlyMap<string, Uint8Array>) {
+  if (part.type === 'text') return part;
+  const { mediaType, fileName, sha256 } = part;
+  const data = files.get(sha256);
+  if (data === undefined) throw new Error(`The file ${sha256} was not loaded.`);
+  const name = fileName === '' ? {} : { filename: fileName };
+  return { type: 'file' as const, mediaType, ...name, data: { type: 'data' as const, data } };
 }
 
 /** A call that the model asks for. Postgres stores no NUL. */

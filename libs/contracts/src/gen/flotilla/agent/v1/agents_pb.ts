@@ -308,8 +308,8 @@ export const AgentLimitsSchema: GenMessage<AgentLimits> = /*@__PURE__*/
  */
 export type AgentRouting = Message<"flotilla.agent.v1.AgentRouting"> & {
   /**
-   * Asked in order when the provider before is unavailable, limits the rate, takes too long, is inactive, or its circuit is
-   * open. Each has the attempts of the agent's limits; only the last one is waited for.
+   * Asked in order when the provider before is unavailable, limits the rate, takes too long, breaks off, is inactive, or
+   * its circuit is open. Each has the attempts of the agent's limits; only the last one is waited for.
    *
    * @generated from field: repeated flotilla.agent.v1.ModelRoute fallbacks = 1;
    */

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/providers.proto.
  */
 export const file_flotilla_agent_v1_providers: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG90aWxsYS9hZ2VudC92MS9wcm92aWRlcnMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIq8ECghQcm92aWRlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSLQoEa2luZBgEIAEoDjIfLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyS2luZBIQCghiYXNlX3VybBgFIAEoCRIwCgZtb2RlbHMYBiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsEhUKDWRlZmF1bHRfbW9kZWwYByABKAkSKgoHdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghvd25lcl9pZBgJIAEoCRIxCgZzdGF0dXMYCiABKA4yIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlclN0YXR1cxIxCgZoZWFsdGgYCyABKAsyIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckhlYWx0aBI2ChJzZWNyZXRfdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDSABKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGBAgASgJOhGqthgNbGxtX3Byb3ZpZGVycyJqCg1Qcm92aWRlck1vZGVsEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYZBJACgZpbnB1dHMYAiADKA4yGy5mbG90aWxsYS5hZ2VudC52MS5Nb2RhbGl0eUITukgQkgENEAQYASIHggEEEAEgACLUAQoOUHJvdmlkZXJIZWFsdGgSNQoFc3RhdGUYASABKA4yJi5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckhlYWx0aFN0YXRlEi4KCmNoZWNrX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGVycm9yX3JlYXNvbhgDIAEoCRIVCg1lcnJvcl9tZXNzYWdlGAQgASgJEi4KCmVycm9yX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIioKEkdldFByb3ZpZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiagoUTGlzdFByb3ZpZGVyc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEhUKBHNsdWcYAyABKAlCB7pIBHICGDIiYAoVTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEi4KCXByb3ZpZGVycxgBIAMoCzIbLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSL6AgoVQ3JlYXRlUHJvdmlkZXJSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEY/wESOwoEc2x1ZxgCIAEoCUItukgqcigyJl5bYS16MC05XSg/OlthLXowLTktXXswLDQ4fVthLXowLTldKT8kEjkKBGtpbmQYAyABKA4yHy5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlcktpbmRCCrpIB4IBBBABIAASGgoIYmFzZV91cmwYBCABKAlCCLpIBXIDGPQDEhwKBnNlY3JldBgFIAEoCUIMukgFcgMooB/YtRgBEjoKBm1vZGVscxgGIAMoCzIgLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyTW9kZWxCCLpIBZIBAhBkEh4KDWRlZmF1bHRfbW9kZWwYByABKAlCB7pIBHICGGQSOQoHdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqACK8AwoVVXBkYXRlUHJvdmlkZXJSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIdCgRuYW1lGAIgASgJQgq6SAdyBRABGP8BSACIAQESHwoIYmFzZV91cmwYAyABKAlCCLpIBXIDGPQDSAGIAQESIQoGc2VjcmV0GAQgASgJQgy6SAVyAyigH9i1GAFIAogBARIxCgZtb2RlbHMYBSABKAsyIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVscxIjCg1kZWZhdWx0X21vZGVsGAYgASgJQge6SARyAhhkSAOIAQESOQoHdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINukgKqgEHIgMIkBwqABJCCgZzdGF0dXMYCCABKA4yIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlclN0YXR1c0IKukgHggEEEAEgAEgEiAEBEhUKBGV0YWcYCSABKAlCB7pIBHICGCBCBwoFX25hbWVCCwoJX2Jhc2VfdXJsQgkKB19zZWNyZXRCEAoOX2RlZmF1bHRfbW9kZWxCCQoHX3N0YXR1cyJMCg5Qcm92aWRlck1vZGVscxI6CgZtb2RlbHMYASADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsQgi6SAWSAQIQZCJEChVEZWxldGVQcm92aWRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhUKBGV0YWcYAiABKAlCB7pIBHICGCAi/QIKGENyZWF0ZU93blByb3ZpZGVyUmVxdWVzdBIYCgRuYW1lGAEgASgJQgq6SAdyBRABGP8BEjsKBHNsdWcYAiABKAlCLbpIKnIoMiZeW2EtejAtOV0oPzpbYS16MC05LV17MCw0OH1bYS16MC05XSk/JBI5CgRraW5kGAMgASgOMh8uZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJLaW5kQgq6SAeCAQQQASAAEhoKCGJhc2VfdXJsGAQgASgJQgi6SAVyAxj0AxIcCgZzZWNyZXQYBSABKAlCDLpIBXIDKKAf2LUYARI6CgZtb2RlbHMYBiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsQgi6SAWSAQIQZBIeCg1kZWZhdWx0X21vZGVsGAcgASgJQge6SARyAhhkEjkKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgAivwMKGFVwZGF0ZU93blByb3ZpZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHQoEbmFtZRgCIAEoCUIKukgHcgUQARj/AUgAiAEBEh8KCGJhc2VfdXJsGAMgASgJQgi6SAVyAxj0A0gBiAEBEiEKBnNlY3JldBgEIAEoCUIMukgFcgMooB/YtRgBSAKIAQESMQoGbW9kZWxzGAUgASgLMiEuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJNb2RlbHMSIwoNZGVmYXVsdF9tb2RlbBgGIAEoCUIHukgEcgIYZEgDiAEBEjkKB3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgASQgoGc3RhdHVzGAggASgOMiEuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJTdGF0dXNCCrpIB4IBBBABIABIBIgBARIVCgRldGFnGAkgASgJQge6SARyAhggQgcKBV9uYW1lQgsKCV9iYXNlX3VybEIJCgdfc2VjcmV0QhAKDl9kZWZhdWx0X21vZGVsQgkKB19zdGF0dXMiRwoYRGVsZXRlT3duUHJvdmlkZXJSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABARIVCgRldGFnGAIgASgJQge6SARyAhggIisKE1Rlc3RQcm92aWRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIoUBChRUZXN0UHJvdmlkZXJSZXNwb25zZRIxCgZoZWFsdGgYASABKAsyIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckhlYWx0aBIOCgZtb2RlbHMYAiADKAkSKgoHbGF0ZW5jeRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiq8AQoMUHJvdmlkZXJLaW5kEh0KGVBST1ZJREVSX0tJTkRfVU5TUEVDSUZJRUQQABIYChRQUk9WSURFUl9LSU5EX09QRU5BSRABEhsKF1BST1ZJREVSX0tJTkRfQU5USFJPUElDEAISGAoUUFJPVklERVJfS0lORF9PTExBTUEQAxIjCh9QUk9WSURFUl9LSU5EX09QRU5BSV9DT01QQVRJQkxFEAQSFwoTUFJPVklERVJfS0lORF9MT0NBTBAFKmsKDlByb3ZpZGVyU3RhdHVzEh8KG1BST1ZJREVSX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFlBST1ZJREVSX1NUQVRVU19BQ1RJVkUQARIcChhQUk9WSURFUl9TVEFUVVNfSU5BQ1RJVkUQAipKCghNb2RhbGl0eRIYChRNT0RBTElUWV9VTlNQRUNJRklFRBAAEhIKDk1PREFMSVRZX0lNQUdFEAESEAoMTU9EQUxJVFlfUERGEAIqhAEKE1Byb3ZpZGVySGVhbHRoU3RhdGUSJQohUFJPVklERVJfSEVBTFRIX1NUQVRFX1VOU1BFQ0lGSUVEEAASIQodUFJPVklERVJfSEVBTFRIX1NUQVRFX0hFQUxUSFkQARIjCh9QUk9WSURFUl9IRUFMVEhfU1RBVEVfVU5IRUFMVEhZEAIypAcKD1Byb3ZpZGVyU2VydmljZRJ/CgtHZXRQcm92aWRlchIlLmZsb3RpbGxhLmFnZW50LnYxLkdldFByb3ZpZGVyUmVxdWVzdBobLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyIiyKtRgOcHJvdmlkZXJzOnJlYWSC0+STAhQSEi92MS9wcm92aWRlcnMve2lkfRKLAQoNTGlzdFByb3ZpZGVycxInLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0GiguZmxvdGlsbGEuYWdlbnQudjEuTGlzdFByb3ZpZGVyc1Jlc3BvbnNlIieKtRgOcHJvdmlkZXJzOnJlYWSC0+STAg8SDS92MS9wcm92aWRlcnMSmwEKDkNyZWF0ZVByb3ZpZGVyEiguZmxvdGlsbGEuYWdlbnQudjEuQ3JlYXRlUHJvdmlkZXJSZXF1ZXN0GhsuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXIiQoq1GA9wcm92aWRlcnM6d3JpdGWatRgPcHJvdmlkZXIuY3JlYXRloLUYAYLT5JMCEjoBKiINL3YxL3Byb3ZpZGVycxKcAQoOVXBkYXRlUHJvdmlkZXISKC5mbG90aWxsYS5hZ2VudC52MS5VcGRhdGVQcm92aWRlclJlcXVlc3QaGy5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlciJDirUYD3Byb3ZpZGVyczp3cml0ZZq1GA9wcm92aWRlci51cGRhdGWC0+STAhc6ASoyEi92MS9wcm92aWRlcnMve2lkfRKUAQoORGVsZXRlUHJvdmlkZXISKC5mbG90aWxsYS5hZ2VudC52MS5EZWxldGVQcm92aWRlclJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiQIq1GA9wcm92aWRlcnM6d3JpdGWatRgPcHJvdmlkZXIuZGVsZXRlgtPkkwIUKhIvdjEvcHJvdmlkZXJzL3tpZH0SrQEKDFRlc3RQcm92aWRlchImLmZsb3RpbGxhLmFnZW50LnYxLlRlc3RQcm92aWRlclJlcXVlc3QaJy5mbG90aWxsYS5hZ2VudC52MS5UZXN0UHJvdmlkZXJSZXNwb25zZSJMirUYEXByb3ZpZGVyczpleGVjdXRlmrUYDXByb3ZpZGVyLnRlc3SotRgBgtPkkwIcOgEqIhcvdjEvcHJvdmlkZXJzL3tpZH06dGVzdDKeBAoST3duUHJvdmlkZXJTZXJ2aWNlEq0BChFDcmVhdGVPd25Qcm92aWRlchIrLmZsb3RpbGxhLmFnZW50LnYxLkNyZWF0ZU93blByb3ZpZGVyUmVxdWVzdBobLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyIk6KtRgTb3duLXByb3ZpZGVyczp3cml0ZZq1GBNwcm92aWRlci5jcmVhdGVfb3duoLUYAYLT5JMCFjoBKiIRL3YxL293bi1wcm92aWRlcnMSrgEKEVVwZGF0ZU93blByb3ZpZGVyEisuZmxvdGlsbGEuYWdlbnQudjEuVXBkYXRlT3duUHJvdmlkZXJSZXF1ZXN0GhsuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXIiT4q1GBNvd24tcHJvdmlkZXJzOndyaXRlmrUYE3Byb3ZpZGVyLnVwZGF0ZV9vd26C0+STAhs6ASoyFi92MS9vd24tcHJvdmlkZXJzL3tpZH0SpgEKEURlbGV0ZU93blByb3ZpZGVyEisuZmxvdGlsbGEuYWdlbnQudjEuRGVsZXRlT3duUHJvdmlkZXJSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IkyKtRgTb3duLXByb3ZpZGVyczp3cml0ZZq1GBNwcm92aWRlci5kZWxldGVfb3dugtPkkwIYKhYvdjEvb3duLXByb3ZpZGVycy97aWR9YgZwcm90bzM", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp]);
+  fileDesc("CiFmbG90aWxsYS9hZ2VudC92MS9wcm92aWRlcnMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxIuAECghQcm92aWRlchIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSLQoEa2luZBgEIAEoDjIfLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyS2luZBIQCghiYXNlX3VybBgFIAEoCRIwCgZtb2RlbHMYBiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsEhUKDWRlZmF1bHRfbW9kZWwYByABKAkSKgoHdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghvd25lcl9pZBgJIAEoCRIxCgZzdGF0dXMYCiABKA4yIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlclN0YXR1cxIxCgZoZWFsdGgYCyABKAsyIS5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlckhlYWx0aBI2ChJzZWNyZXRfdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmNyZWF0ZWRfYnkYDSABKAkSLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGBAgASgJEi8KDGlkbGVfdGltZW91dBgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbjoRqrYYDWxsbV9wcm92aWRlcnMiagoNUHJvdmlkZXJNb2RlbBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGGQSQAoGaW5wdXRzGAIgAygOMhsuZmxvdGlsbGEuYWdlbnQudjEuTW9kYWxpdHlCE7pIEJIBDRAEGAEiB4IBBBABIAAi1AEKDlByb3ZpZGVySGVhbHRoEjUKBXN0YXRlGAEgASgOMiYuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJIZWFsdGhTdGF0ZRIuCgpjaGVja190aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxlcnJvcl9yZWFzb24YAyABKAkSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRIuCgplcnJvcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIqChJHZXRQcm92aWRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBImoKFExpc3RQcm92aWRlcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBIVCgRzbHVnGAMgASgJQge6SARyAhgyImAKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIuCglwcm92aWRlcnMYASADKAsyGy5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiugMKFUNyZWF0ZVByb3ZpZGVyUmVxdWVzdBIYCgRuYW1lGAEgASgJQgq6SAdyBRABGP8BEjsKBHNsdWcYAiABKAlCLbpIKnIoMiZeW2EtejAtOV0oPzpbYS16MC05LV17MCw0OH1bYS16MC05XSk/JBI5CgRraW5kGAMgASgOMh8uZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXJLaW5kQgq6SAeCAQQQASAAEhoKCGJhc2VfdXJsGAQgASgJQgi6SAVyAxj0AxIcCgZzZWNyZXQYBSABKAlCDLpIBXIDKKAf2LUYARI6CgZtb2RlbHMYBiADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsQgi6SAWSAQIQZBIeCg1kZWZhdWx0X21vZGVsGAcgASgJQge6SARyAhhkEjkKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgASPgoMaWRsZV90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAIvwDChVVcGRhdGVQcm92aWRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIfCghiYXNlX3VybBgDIAEoCUIIukgFcgMY9ANIAYgBARIhCgZzZWNyZXQYBCABKAlCDLpIBXIDKKAf2LUYAUgCiAEBEjEKBm1vZGVscxgFIAEoCzIhLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyTW9kZWxzEiMKDWRlZmF1bHRfbW9kZWwYBiABKAlCB7pIBHICGGRIA4gBARI5Cgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQg26SAqqAQciAwiQHCoAEkIKBnN0YXR1cxgIIAEoDjIhLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyU3RhdHVzQgq6SAeCAQQQASAASASIAQESFQoEZXRhZxgJIAEoCUIHukgEcgIYIBI+CgxpZGxlX3RpbWVvdXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDbpICqoBByIDCJAcKgBCBwoFX25hbWVCCwoJX2Jhc2VfdXJsQgkKB19zZWNyZXRCEAoOX2RlZmF1bHRfbW9kZWxCCQoHX3N0YXR1cyJMCg5Qcm92aWRlck1vZGVscxI6CgZtb2RlbHMYASADKAsyIC5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlck1vZGVsQgi6SAWSAQIQZCJEChVEZWxldGVQcm92aWRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhUKBGV0YWcYAiABKAlCB7pIBHICGCAiKwoTVGVzdFByb3ZpZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEihQEKFFRlc3RQcm92aWRlclJlc3BvbnNlEjEKBmhlYWx0aBgBIAEoCzIhLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVySGVhbHRoEg4KBm1vZGVscxgCIAMoCRIqCgdsYXRlbmN5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKrwBCgxQcm92aWRlcktpbmQSHQoZUFJPVklERVJfS0lORF9VTlNQRUNJRklFRBAAEhgKFFBST1ZJREVSX0tJTkRfT1BFTkFJEAESGwoXUFJPVklERVJfS0lORF9BTlRIUk9QSUMQAhIYChRQUk9WSURFUl9LSU5EX09MTEFNQRADEiMKH1BST1ZJREVSX0tJTkRfT1BFTkFJX0NPTVBBVElCTEUQBBIXChNQUk9WSURFUl9LSU5EX0xPQ0FMEAUqawoOUHJvdmlkZXJTdGF0dXMSHwobUFJPVklERVJfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWUFJPVklERVJfU1RBVFVTX0FDVElWRRABEhwKGFBST1ZJREVSX1NUQVRVU19JTkFDVElWRRACKl4KCE1vZGFsaXR5EhgKFE1PREFMSVRZX1VOU1BFQ0lGSUVEEAASEgoOTU9EQUxJVFlfSU1BR0UQARIQCgxNT0RBTElUWV9QREYQAhISCg5NT0RBTElUWV9BVURJTxADKoQBChNQcm92aWRlckhlYWx0aFN0YXRlEiUKIVBST1ZJREVSX0hFQUxUSF9TVEFURV9VTlNQRUNJRklFRBAAEiEKHVBST1ZJREVSX0hFQUxUSF9TVEFURV9IRUFMVEhZEAESIwofUFJPVklERVJfSEVBTFRIX1NUQVRFX1VOSEVBTFRIWRACMqQHCg9Qcm92aWRlclNlcnZpY2USfwoLR2V0UHJvdmlkZXISJS5mbG90aWxsYS5hZ2VudC52MS5HZXRQcm92aWRlclJlcXVlc3QaGy5mbG90aWxsYS5hZ2VudC52MS5Qcm92aWRlciIsirUYDnByb3ZpZGVyczpyZWFkgtPkkwIUEhIvdjEvcHJvdmlkZXJzL3tpZH0SiwEKDUxpc3RQcm92aWRlcnMSJy5mbG90aWxsYS5hZ2VudC52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBooLmZsb3RpbGxhLmFnZW50LnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZSInirUYDnByb3ZpZGVyczpyZWFkgtPkkwIPEg0vdjEvcHJvdmlkZXJzEpsBCg5DcmVhdGVQcm92aWRlchIoLmZsb3RpbGxhLmFnZW50LnYxLkNyZWF0ZVByb3ZpZGVyUmVxdWVzdBobLmZsb3RpbGxhLmFnZW50LnYxLlByb3ZpZGVyIkKKtRgPcHJvdmlkZXJzOndyaXRlmrUYD3Byb3ZpZGVyLmNyZWF0ZaC1GAGC0+STAhI6ASoiDS92MS9wcm92aWRlcnMSnAEKDlVwZGF0ZVByb3ZpZGVyEiguZmxvdGlsbGEuYWdlbnQudjEuVXBkYXRlUHJvdmlkZXJSZXF1ZXN0GhsuZmxvdGlsbGEuYWdlbnQudjEuUHJvdmlkZXIiQ4q1GA9wcm92aWRlcnM6d3JpdGWatRgPcHJvdmlkZXIudXBkYXRlgtPkkwIXOgEqMhIvdjEvcHJvdmlkZXJzL3tpZH0SlAEKDkRlbGV0ZVByb3ZpZGVyEiguZmxvdGlsbGEuYWdlbnQudjEuRGVsZXRlUHJvdmlkZXJSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IkCKtRgPcHJvdmlkZXJzOndyaXRlmrUYD3Byb3ZpZGVyLmRlbGV0ZYLT5JMCFCoSL3YxL3Byb3ZpZGVycy97aWR9Eq0BCgxUZXN0UHJvdmlkZXISJi5mbG90aWxsYS5hZ2VudC52MS5UZXN0UHJvdmlkZXJSZXF1ZXN0GicuZmxvdGlsbGEuYWdlbnQudjEuVGVzdFByb3ZpZGVyUmVzcG9uc2UiTIq1GBFwcm92aWRlcnM6ZXhlY3V0ZZq1GA1wcm92aWRlci50ZXN0qLUYAYLT5JMCHDoBKiIXL3YxL3Byb3ZpZGVycy97aWR9OnRlc3RiBnByb3RvMw", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_timestamp]);
 
 /**
  * Where models are asked, without the secret: that goes in and never comes out.
@@ -68,7 +68,7 @@ export type Provider = Message<"flotilla.agent.v1.Provider"> & {
   defaultModel: string;
 
   /**
-   * The longest that one call may take; none means as long as the agent's own time lasts.
+   * The longest that one call may take; none means the service's default. An agent's own time may end it earlier.
    *
    * @generated from field: google.protobuf.Duration timeout = 8;
    */
@@ -117,6 +117,13 @@ export type Provider = Message<"flotilla.agent.v1.Provider"> & {
    * @generated from field: string etag = 16;
    */
   etag: string;
+
+  /**
+   * The longest that it may be silent, before its answer and in the middle of it; none means the service's default.
+   *
+   * @generated from field: google.protobuf.Duration idle_timeout = 17;
+   */
+  idleTimeout?: Duration | undefined;
 };
 
 /**
@@ -306,6 +313,11 @@ export type CreateProviderRequest = Message<"flotilla.agent.v1.CreateProviderReq
    * @generated from field: google.protobuf.Duration timeout = 8;
    */
   timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration idle_timeout = 9;
+   */
+  idleTimeout?: Duration | undefined;
 };
 
 /**
@@ -367,6 +379,11 @@ export type UpdateProviderRequest = Message<"flotilla.agent.v1.UpdateProviderReq
    * @generated from field: string etag = 9;
    */
   etag: string;
+
+  /**
+   * @generated from field: google.protobuf.Duration idle_timeout = 10;
+   */
+  idleTimeout?: Duration | undefined;
 };
 
 /**
@@ -416,151 +433,6 @@ export const DeleteProviderRequestSchema: GenMessage<DeleteProviderRequest> = /*
   messageDesc(file_flotilla_agent_v1_providers, 9);
 
 /**
- * As CreateProviderRequest.
- *
- * @generated from message flotilla.agent.v1.CreateOwnProviderRequest
- */
-export type CreateOwnProviderRequest = Message<"flotilla.agent.v1.CreateOwnProviderRequest"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: string slug = 2;
-   */
-  slug: string;
-
-  /**
-   * @generated from field: flotilla.agent.v1.ProviderKind kind = 3;
-   */
-  kind: ProviderKind;
-
-  /**
-   * None means the public one of OpenAI and Anthropic; other kinds need one.
-   *
-   * @generated from field: string base_url = 4;
-   */
-  baseUrl: string;
-
-  /**
-   * The key. It is sealed and never comes back.
-   *
-   * @generated from field: string secret = 5;
-   */
-  secret: string;
-
-  /**
-   * @generated from field: repeated flotilla.agent.v1.ProviderModel models = 6;
-   */
-  models: ProviderModel[];
-
-  /**
-   * @generated from field: string default_model = 7;
-   */
-  defaultModel: string;
-
-  /**
-   * @generated from field: google.protobuf.Duration timeout = 8;
-   */
-  timeout?: Duration | undefined;
-};
-
-/**
- * Describes the message flotilla.agent.v1.CreateOwnProviderRequest.
- * Use `create(CreateOwnProviderRequestSchema)` to create a new message.
- */
-export const CreateOwnProviderRequestSchema: GenMessage<CreateOwnProviderRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_providers, 10);
-
-/**
- * As UpdateProviderRequest.
- *
- * @generated from message flotilla.agent.v1.UpdateOwnProviderRequest
- */
-export type UpdateOwnProviderRequest = Message<"flotilla.agent.v1.UpdateOwnProviderRequest"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: optional string name = 2;
-   */
-  name?: string | undefined;
-
-  /**
-   * @generated from field: optional string base_url = 3;
-   */
-  baseUrl?: string | undefined;
-
-  /**
-   * A new key; empty removes the kept one.
-   *
-   * @generated from field: optional string secret = 4;
-   */
-  secret?: string | undefined;
-
-  /**
-   * Takes the place of the list where it is set.
-   *
-   * @generated from field: flotilla.agent.v1.ProviderModels models = 5;
-   */
-  models?: ProviderModels | undefined;
-
-  /**
-   * @generated from field: optional string default_model = 6;
-   */
-  defaultModel?: string | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration timeout = 7;
-   */
-  timeout?: Duration | undefined;
-
-  /**
-   * @generated from field: optional flotilla.agent.v1.ProviderStatus status = 8;
-   */
-  status?: ProviderStatus | undefined;
-
-  /**
-   * @generated from field: string etag = 9;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message flotilla.agent.v1.UpdateOwnProviderRequest.
- * Use `create(UpdateOwnProviderRequestSchema)` to create a new message.
- */
-export const UpdateOwnProviderRequestSchema: GenMessage<UpdateOwnProviderRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_providers, 11);
-
-/**
- * As DeleteProviderRequest.
- *
- * @generated from message flotilla.agent.v1.DeleteOwnProviderRequest
- */
-export type DeleteOwnProviderRequest = Message<"flotilla.agent.v1.DeleteOwnProviderRequest"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * @generated from field: string etag = 2;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message flotilla.agent.v1.DeleteOwnProviderRequest.
- * Use `create(DeleteOwnProviderRequestSchema)` to create a new message.
- */
-export const DeleteOwnProviderRequestSchema: GenMessage<DeleteOwnProviderRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_providers, 12);
-
-/**
  * @generated from message flotilla.agent.v1.TestProviderRequest
  */
 export type TestProviderRequest = Message<"flotilla.agent.v1.TestProviderRequest"> & {
@@ -575,7 +447,7 @@ export type TestProviderRequest = Message<"flotilla.agent.v1.TestProviderRequest
  * Use `create(TestProviderRequestSchema)` to create a new message.
  */
 export const TestProviderRequestSchema: GenMessage<TestProviderRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_providers, 13);
+  messageDesc(file_flotilla_agent_v1_providers, 10);
 
 /**
  * @generated from message flotilla.agent.v1.TestProviderResponse
@@ -604,7 +476,7 @@ export type TestProviderResponse = Message<"flotilla.agent.v1.TestProviderRespon
  * Use `create(TestProviderResponseSchema)` to create a new message.
  */
 export const TestProviderResponseSchema: GenMessage<TestProviderResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_agent_v1_providers, 14);
+  messageDesc(file_flotilla_agent_v1_providers, 11);
 
 /**
  * @generated from enum flotilla.agent.v1.ProviderKind
@@ -709,6 +581,13 @@ export const Modality = {
    * @generated from enum value: MODALITY_PDF = 2;
    */
   PDF: 2,
+
+  /**
+   * WAV or MP3.
+   *
+   * @generated from enum value: MODALITY_AUDIO = 3;
+   */
+  AUDIO: 3,
 } as const;
 
 /**
@@ -825,44 +704,4 @@ export const ProviderService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_flotilla_agent_v1_providers, 0);
-
-/**
- * A user's own providers, with the user's own key. Where an agent names a slug, the own provider of whoever runs it
- * goes before the tenant's.
- *
- * @generated from service flotilla.agent.v1.OwnProviderService
- */
-export const OwnProviderService: GenService<{
-  /**
-   * Creates a provider for oneself alone.
-   *
-   * @generated from rpc flotilla.agent.v1.OwnProviderService.CreateOwnProvider
-   */
-  createOwnProvider: {
-    methodKind: "unary";
-    input: typeof CreateOwnProviderRequestSchema;
-    output: typeof ProviderSchema;
-  },
-  /**
-   * Changes one's own provider.
-   *
-   * @generated from rpc flotilla.agent.v1.OwnProviderService.UpdateOwnProvider
-   */
-  updateOwnProvider: {
-    methodKind: "unary";
-    input: typeof UpdateOwnProviderRequestSchema;
-    output: typeof ProviderSchema;
-  },
-  /**
-   * Removes one's own provider and forgets its secret.
-   *
-   * @generated from rpc flotilla.agent.v1.OwnProviderService.DeleteOwnProvider
-   */
-  deleteOwnProvider: {
-    methodKind: "unary";
-    input: typeof DeleteOwnProviderRequestSchema;
-    output: typeof EmptySchema;
-  },
-}> = /*@__PURE__*/
-  serviceDesc(file_flotilla_agent_v1_providers, 1);
 

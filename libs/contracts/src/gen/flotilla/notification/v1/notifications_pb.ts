@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file flotilla/notification/v1/notifications.proto.
  */
 export const file_flotilla_notification_v1_notifications: GenFile = /*@__PURE__*/
-  fileDesc("CixmbG90aWxsYS9ub3RpZmljYXRpb24vdjEvbm90aWZpY2F0aW9ucy5wcm90bxIYZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxItACCghUZW1wbGF0ZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjIKB2NoYW5uZWwYAyABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbBIPCgdzdWJqZWN0GAQgASgJEgwKBGJvZHkYBSABKAkSEQoJdmFyaWFibGVzGAYgAygJEjgKBnN0YXR1cxgHIAEoDjIoLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5UZW1wbGF0ZVN0YXR1cxIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCiABKAk6Gqq2GBZub3RpZmljYXRpb25fdGVtcGxhdGVzIo0FCgxOb3RpZmljYXRpb24SCgoCaWQYASABKAkSFAoMcmVjaXBpZW50X2lkGAIgASgJEh8KEXJlY2lwaWVudF9hZGRyZXNzGAMgASgJQgTgtRgBEhMKC3RlbXBsYXRlX2lkGAQgASgJEjIKB2NoYW5uZWwYBSABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbBI0Cghwcmlvcml0eRgGIAEoDjIiLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Qcmlvcml0eRI8CgZzdGF0dXMYByABKA4yLC5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uU3RhdHVzEg8KB3N1YmplY3QYCCABKAkSDAoEYm9keRgJIAEoCRIpCghtZXRhZGF0YRgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMQoNc2NoZWR1bGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJc2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJlYWRfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZXJyb3JfbWVzc2FnZRgPIAEoCRITCgtyZXRyeV9jb3VudBgQIAEoBRITCgttYXhfcmV0cmllcxgRIAEoBRIvCgtjcmVhdGVfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi5QIKDFN1YnNjcmlwdGlvbhIKCgJpZBgBIAEoCRISCgpldmVudF90eXBlGAIgASgJEg4KBmZpbHRlchgDIAEoCRITCgt0ZW1wbGF0ZV9pZBgEIAEoCRIUCgxyZWNpcGllbnRfaWQYBSABKAkSHwoRcmVjaXBpZW50X2FkZHJlc3MYBiABKAlCBOC1GAESSAoJdmFyaWFibGVzGAcgAygLMjUuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlN1YnNjcmlwdGlvbi5WYXJpYWJsZXNFbnRyeRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgJIAEoCRowCg5WYXJpYWJsZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBOh6qthgabm90aWZpY2F0aW9uX3N1YnNjcmlwdGlvbnMiKgoSR2V0VGVtcGxhdGVSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASLtAQoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEjwKB2NoYW5uZWwYAyABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbEIIukgFggECEAESQgoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlU3RhdHVzQgi6SAWCAQIQARIWCgRuYW1lGAUgASgJQgi6SAVyAxj/ASJnChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USNQoJdGVtcGxhdGVzGAEgAygLMiIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLlAQoVQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEY/wESPgoHY2hhbm5lbBgCIAEoDjIhLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5DaGFubmVsQgq6SAeCAQQQASAAEhkKB3N1YmplY3QYAyABKAlCCLpIBXIDGPQDEhkKBGJvZHkYBCABKAlCC7pICHIGEAEooI0GEjwKCXZhcmlhYmxlcxgFIAMoCUIpukgmkgEjEGQYASIdchsyGV5bYS16XVthLXpBLVowLTlfXXswLDYzfSQirQIKFVVwZGF0ZVRlbXBsYXRlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHgoHc3ViamVjdBgCIAEoCUIIukgFcgMY9ANIAIgBARIeCgRib2R5GAMgASgJQgu6SAhyBhABKKCNBkgBiAEBEjwKCXZhcmlhYmxlcxgEIAMoCUIpukgmkgEjEGQYASIdchsyGV5bYS16XVthLXpBLVowLTlfXXswLDYzfSQSSQoGc3RhdHVzGAUgASgOMiguZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlU3RhdHVzQgq6SAeCAQQQASAASAKIAQESFQoEZXRhZxgGIAEoCUIHukgEcgIYIEIKCghfc3ViamVjdEIHCgVfYm9keUIJCgdfc3RhdHVzIkQKFURlbGV0ZVRlbXBsYXRlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICLQAgoXU2VuZE5vdGlmaWNhdGlvblJlcXVlc3QSHgoMcmVjaXBpZW50X2lkGAEgASgJQgi6SAVyA7ABARIsChFyZWNpcGllbnRfYWRkcmVzcxgCIAEoCUIRukgK2AEBcgUY/gFgAeC1GAESHQoLdGVtcGxhdGVfaWQYAyABKAlCCLpIBXIDsAEBEioKCXZhcmlhYmxlcxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSPgoIcHJpb3JpdHkYBSABKA4yIi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuUHJpb3JpdHlCCLpIBYIBAhABEjEKDXNjaGVkdWxlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCG1ldGFkYXRhGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCIuChZHZXROb3RpZmljYXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASLtAQoYTGlzdE5vdGlmaWNhdGlvbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI8CgdjaGFubmVsGAMgASgOMiEuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkNoYW5uZWxCCLpIBYIBAhABEkYKBnN0YXR1cxgEIAEoDjIsLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Ob3RpZmljYXRpb25TdGF0dXNCCLpIBYIBAhABEg4KBnVucmVhZBgFIAEoCCJzChlMaXN0Tm90aWZpY2F0aW9uc1Jlc3BvbnNlEj0KDW5vdGlmaWNhdGlvbnMYASADKAsyJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChlDYW5jZWxOb3RpZmljYXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASIvChdSZWFkTm90aWZpY2F0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiQAoZUmV2b2tlTm90aWZpY2F0aW9uUmVxdWVzdBIjCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCrpIB3IFEAEY/wEiSAoaUmV2b2tlTm90aWZpY2F0aW9uUmVzcG9uc2USFwoPbm90aWZpY2F0aW9uX2lkGAEgASgJEhEKCXdpdGhkcmF3bhgCIAEoCCIuChZHZXRTdWJzY3JpcHRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASJ1ChhMaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEhwKCmV2ZW50X3R5cGUYAyABKAlCCLpIBXIDGMgBInMKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USPQoNc3Vic2NyaXB0aW9ucxgBIAMoCzImLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5TdWJzY3JpcHRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIt8CChlDcmVhdGVTdWJzY3JpcHRpb25SZXF1ZXN0Eh4KCmV2ZW50X3R5cGUYASABKAlCCrpIB3IFEAEYyAESGAoGZmlsdGVyGAIgASgJQgi6SAVyAxigHxIdCgt0ZW1wbGF0ZV9pZBgDIAEoCUIIukgFcgOwAQESIQoMcmVjaXBpZW50X2lkGAQgASgJQgu6SAjYAQFyA7ABARIsChFyZWNpcGllbnRfYWRkcmVzcxgFIAEoCUIRukgK2AEBcgUY/gFgAeC1GAESZgoJdmFyaWFibGVzGAYgAygLMkIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QuVmFyaWFibGVzRW50cnlCD7pIDJoBCRBkKgVyAxigHxowCg5WYXJpYWJsZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjEKGURlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBKm8KB0NoYW5uZWwSFwoTQ0hBTk5FTF9VTlNQRUNJRklFRBAAEhEKDUNIQU5ORUxfRU1BSUwQARIPCgtDSEFOTkVMX1NNUxACEhMKD0NIQU5ORUxfV0VCSE9PSxADEhIKDkNIQU5ORUxfSU5fQVBQEAQqawoOVGVtcGxhdGVTdGF0dXMSHwobVEVNUExBVEVfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGgoWVEVNUExBVEVfU1RBVFVTX0FDVElWRRABEhwKGFRFTVBMQVRFX1NUQVRVU19JTkFDVElWRRACKnMKCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEAoMUFJJT1JJVFlfTE9XEAESEwoPUFJJT1JJVFlfTk9STUFMEAISEQoNUFJJT1JJVFlfSElHSBADEhMKD1BSSU9SSVRZX1VSR0VOVBAEKqACChJOb3RpZmljYXRpb25TdGF0dXMSIwofTk9USUZJQ0FUSU9OX1NUQVRVU19VTlNQRUNJRklFRBAAEh8KG05PVElGSUNBVElPTl9TVEFUVVNfUEVORElORxABEh8KG05PVElGSUNBVElPTl9TVEFUVVNfU0VORElORxACEhwKGE5PVElGSUNBVElPTl9TVEFUVVNfU0VOVBADEiEKHU5PVElGSUNBVElPTl9TVEFUVVNfREVMSVZFUkVEEAQSHgoaTk9USUZJQ0FUSU9OX1NUQVRVU19GQUlMRUQQBRIfChtOT1RJRklDQVRJT05fU1RBVFVTX0JPVU5DRUQQBhIhCh1OT1RJRklDQVRJT05fU1RBVFVTX0NBTkNFTExFRBAHMrAHCg9UZW1wbGF0ZVNlcnZpY2USngEKC0dldFRlbXBsYXRlEiwuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkdldFRlbXBsYXRlUmVxdWVzdBoiLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5UZW1wbGF0ZSI9irUYEm5vdGlmaWNhdGlvbnM6cmVhZILT5JMCIRIfL3YxL25vdGlmaWNhdGlvbi10ZW1wbGF0ZXMve2lkfRKqAQoNTGlzdFRlbXBsYXRlcxIuLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBovLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5MaXN0VGVtcGxhdGVzUmVzcG9uc2UiOIq1GBJub3RpZmljYXRpb25zOnJlYWSC0+STAhwSGi92MS9ub3RpZmljYXRpb24tdGVtcGxhdGVzEscBCg5DcmVhdGVUZW1wbGF0ZRIvLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5DcmVhdGVUZW1wbGF0ZVJlcXVlc3QaIi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuVGVtcGxhdGUiYIq1GBNub3RpZmljYXRpb25zOndyaXRlmrUYHG5vdGlmaWNhdGlvbl90ZW1wbGF0ZS5jcmVhdGWgtRgBgtPkkwIfOgEqIhovdjEvbm90aWZpY2F0aW9uLXRlbXBsYXRlcxLIAQoOVXBkYXRlVGVtcGxhdGUSLy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuVXBkYXRlVGVtcGxhdGVSZXF1ZXN0GiIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlImGKtRgTbm90aWZpY2F0aW9uczp3cml0ZZq1GBxub3RpZmljYXRpb25fdGVtcGxhdGUudXBkYXRlgtPkkwIkOgEqMh8vdjEvbm90aWZpY2F0aW9uLXRlbXBsYXRlcy97aWR9ErkBCg5EZWxldGVUZW1wbGF0ZRIvLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiXoq1GBNub3RpZmljYXRpb25zOndyaXRlmrUYHG5vdGlmaWNhdGlvbl90ZW1wbGF0ZS5kZWxldGWC0+STAiEqHy92MS9ub3RpZmljYXRpb24tdGVtcGxhdGVzL3tpZH0yxggKE05vdGlmaWNhdGlvblNlcnZpY2USvgEKEFNlbmROb3RpZmljYXRpb24SMS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuU2VuZE5vdGlmaWNhdGlvblJlcXVlc3QaJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uIk+KtRgSbm90aWZpY2F0aW9uczpzZW5kmrUYEW5vdGlmaWNhdGlvbi5zZW5koLUYAai1GAGC0+STAhY6ASoiES92MS9ub3RpZmljYXRpb25zEqEBCg9HZXROb3RpZmljYXRpb24SMC5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuR2V0Tm90aWZpY2F0aW9uUmVxdWVzdBomLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Ob3RpZmljYXRpb24iNIq1GBJub3RpZmljYXRpb25zOnJlYWSC0+STAhgSFi92MS9ub3RpZmljYXRpb25zL3tpZH0SrQEKEUxpc3ROb3RpZmljYXRpb25zEjIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkxpc3ROb3RpZmljYXRpb25zUmVxdWVzdBozLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5MaXN0Tm90aWZpY2F0aW9uc1Jlc3BvbnNlIi+KtRgSbm90aWZpY2F0aW9uczpyZWFkgtPkkwITEhEvdjEvbm90aWZpY2F0aW9ucxLIAQoSQ2FuY2VsTm90aWZpY2F0aW9uEjMuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkNhbmNlbE5vdGlmaWNhdGlvblJlcXVlc3QaJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uIlWKtRgSbm90aWZpY2F0aW9uczpzZW5kmrUYE25vdGlmaWNhdGlvbi5jYW5jZWyC0+STAiI6ASoiHS92MS9ub3RpZmljYXRpb25zL3tpZH06Y2FuY2VsEqsBChBSZWFkTm90aWZpY2F0aW9uEjEuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlJlYWROb3RpZmljYXRpb25SZXF1ZXN0GiYuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLk5vdGlmaWNhdGlvbiI8irUYEm5vdGlmaWNhdGlvbnM6cmVhZILT5JMCIDoBKiIbL3YxL25vdGlmaWNhdGlvbnMve2lkfTpyZWFkEqABChJSZXZva2VOb3RpZmljYXRpb24SMy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuUmV2b2tlTm90aWZpY2F0aW9uUmVxdWVzdBo0LmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5SZXZva2VOb3RpZmljYXRpb25SZXNwb25zZSIfmrUYE25vdGlmaWNhdGlvbi5yZXZva2WotRgBsLUYATKtBgoTU3Vic2NyaXB0aW9uU2VydmljZRKuAQoPR2V0U3Vic2NyaXB0aW9uEjAuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkdldFN1YnNjcmlwdGlvblJlcXVlc3QaJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuU3Vic2NyaXB0aW9uIkGKtRgSbm90aWZpY2F0aW9uczpyZWFkgtPkkwIlEiMvdjEvbm90aWZpY2F0aW9uLXN1YnNjcmlwdGlvbnMve2lkfRK6AQoRTGlzdFN1YnNjcmlwdGlvbnMSMi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0GjMuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiPIq1GBJub3RpZmljYXRpb25zOnJlYWSC0+STAiASHi92MS9ub3RpZmljYXRpb24tc3Vic2NyaXB0aW9ucxLbAQoSQ3JlYXRlU3Vic2NyaXB0aW9uEjMuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkNyZWF0ZVN1YnNjcmlwdGlvblJlcXVlc3QaJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuU3Vic2NyaXB0aW9uImiKtRgTbm90aWZpY2F0aW9uczp3cml0ZZq1GCBub3RpZmljYXRpb25fc3Vic2NyaXB0aW9uLmNyZWF0ZaC1GAGC0+STAiM6ASoiHi92MS9ub3RpZmljYXRpb24tc3Vic2NyaXB0aW9ucxLJAQoSRGVsZXRlU3Vic2NyaXB0aW9uEjMuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkRlbGV0ZVN1YnNjcmlwdGlvblJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiZoq1GBNub3RpZmljYXRpb25zOndyaXRlmrUYIG5vdGlmaWNhdGlvbl9zdWJzY3JpcHRpb24uZGVsZXRlgtPkkwIlKiMvdjEvbm90aWZpY2F0aW9uLXN1YnNjcmlwdGlvbnMve2lkfWIGcHJvdG8z", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CixmbG90aWxsYS9ub3RpZmljYXRpb24vdjEvbm90aWZpY2F0aW9ucy5wcm90bxIYZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxItACCghUZW1wbGF0ZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEjIKB2NoYW5uZWwYAyABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbBIPCgdzdWJqZWN0GAQgASgJEgwKBGJvZHkYBSABKAkSEQoJdmFyaWFibGVzGAYgAygJEjgKBnN0YXR1cxgHIAEoDjIoLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5UZW1wbGF0ZVN0YXR1cxIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCiABKAk6Gqq2GBZub3RpZmljYXRpb25fdGVtcGxhdGVzIo0FCgxOb3RpZmljYXRpb24SCgoCaWQYASABKAkSFAoMcmVjaXBpZW50X2lkGAIgASgJEh8KEXJlY2lwaWVudF9hZGRyZXNzGAMgASgJQgTgtRgBEhMKC3RlbXBsYXRlX2lkGAQgASgJEjIKB2NoYW5uZWwYBSABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbBI0Cghwcmlvcml0eRgGIAEoDjIiLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Qcmlvcml0eRI8CgZzdGF0dXMYByABKA4yLC5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uU3RhdHVzEg8KB3N1YmplY3QYCCABKAkSDAoEYm9keRgJIAEoCRIpCghtZXRhZGF0YRgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMQoNc2NoZWR1bGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJc2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJlYWRfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNZXJyb3JfbWVzc2FnZRgPIAEoCRITCgtyZXRyeV9jb3VudBgQIAEoBRITCgttYXhfcmV0cmllcxgRIAEoBRIvCgtjcmVhdGVfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKgoSR2V0VGVtcGxhdGVSZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASLtAQoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEjwKB2NoYW5uZWwYAyABKA4yIS5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ2hhbm5lbEIIukgFggECEAESQgoGc3RhdHVzGAQgASgOMiguZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlU3RhdHVzQgi6SAWCAQIQARIWCgRuYW1lGAUgASgJQgi6SAVyAxj/ASJnChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USNQoJdGVtcGxhdGVzGAEgAygLMiIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLlAQoVQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFEAEY/wESPgoHY2hhbm5lbBgCIAEoDjIhLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5DaGFubmVsQgq6SAeCAQQQASAAEhkKB3N1YmplY3QYAyABKAlCCLpIBXIDGPQDEhkKBGJvZHkYBCABKAlCC7pICHIGEAEooI0GEjwKCXZhcmlhYmxlcxgFIAMoCUIpukgmkgEjEGQYASIdchsyGV5bYS16XVthLXpBLVowLTlfXXswLDYzfSQirQIKFVVwZGF0ZVRlbXBsYXRlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESHgoHc3ViamVjdBgCIAEoCUIIukgFcgMY9ANIAIgBARIeCgRib2R5GAMgASgJQgu6SAhyBhABKKCNBkgBiAEBEjwKCXZhcmlhYmxlcxgEIAMoCUIpukgmkgEjEGQYASIdchsyGV5bYS16XVthLXpBLVowLTlfXXswLDYzfSQSSQoGc3RhdHVzGAUgASgOMiguZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlU3RhdHVzQgq6SAeCAQQQASAASAKIAQESFQoEZXRhZxgGIAEoCUIHukgEcgIYIEIKCghfc3ViamVjdEIHCgVfYm9keUIJCgdfc3RhdHVzIkQKFURlbGV0ZVRlbXBsYXRlUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQESFQoEZXRhZxgCIAEoCUIHukgEcgIYICLQAgoXU2VuZE5vdGlmaWNhdGlvblJlcXVlc3QSHgoMcmVjaXBpZW50X2lkGAEgASgJQgi6SAVyA7ABARIsChFyZWNpcGllbnRfYWRkcmVzcxgCIAEoCUIRukgK2AEBcgUY/gFgAeC1GAESHQoLdGVtcGxhdGVfaWQYAyABKAlCCLpIBXIDsAEBEioKCXZhcmlhYmxlcxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSPgoIcHJpb3JpdHkYBSABKA4yIi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuUHJpb3JpdHlCCLpIBYIBAhABEjEKDXNjaGVkdWxlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCG1ldGFkYXRhGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCIuChZHZXROb3RpZmljYXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASLtAQoYTGlzdE5vdGlmaWNhdGlvbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACBI8CgdjaGFubmVsGAMgASgOMiEuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkNoYW5uZWxCCLpIBYIBAhABEkYKBnN0YXR1cxgEIAEoDjIsLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Ob3RpZmljYXRpb25TdGF0dXNCCLpIBYIBAhABEg4KBnVucmVhZBgFIAEoCCJzChlMaXN0Tm90aWZpY2F0aW9uc1Jlc3BvbnNlEj0KDW5vdGlmaWNhdGlvbnMYASADKAsyJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChlDYW5jZWxOb3RpZmljYXRpb25SZXF1ZXN0EhQKAmlkGAEgASgJQgi6SAVyA7ABASIvChdSZWFkTm90aWZpY2F0aW9uUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiQAoZUmV2b2tlTm90aWZpY2F0aW9uUmVxdWVzdBIjCg9pZGVtcG90ZW5jeV9rZXkYASABKAlCCrpIB3IFEAEY/wEiSAoaUmV2b2tlTm90aWZpY2F0aW9uUmVzcG9uc2USFwoPbm90aWZpY2F0aW9uX2lkGAEgASgJEhEKCXdpdGhkcmF3bhgCIAEoCCpvCgdDaGFubmVsEhcKE0NIQU5ORUxfVU5TUEVDSUZJRUQQABIRCg1DSEFOTkVMX0VNQUlMEAESDwoLQ0hBTk5FTF9TTVMQAhITCg9DSEFOTkVMX1dFQkhPT0sQAxISCg5DSEFOTkVMX0lOX0FQUBAEKmsKDlRlbXBsYXRlU3RhdHVzEh8KG1RFTVBMQVRFX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFlRFTVBMQVRFX1NUQVRVU19BQ1RJVkUQARIcChhURU1QTEFURV9TVEFUVVNfSU5BQ1RJVkUQAipzCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhAKDFBSSU9SSVRZX0xPVxABEhMKD1BSSU9SSVRZX05PUk1BTBACEhEKDVBSSU9SSVRZX0hJR0gQAxITCg9QUklPUklUWV9VUkdFTlQQBCqgAgoSTm90aWZpY2F0aW9uU3RhdHVzEiMKH05PVElGSUNBVElPTl9TVEFUVVNfVU5TUEVDSUZJRUQQABIfChtOT1RJRklDQVRJT05fU1RBVFVTX1BFTkRJTkcQARIfChtOT1RJRklDQVRJT05fU1RBVFVTX1NFTkRJTkcQAhIcChhOT1RJRklDQVRJT05fU1RBVFVTX1NFTlQQAxIhCh1OT1RJRklDQVRJT05fU1RBVFVTX0RFTElWRVJFRBAEEh4KGk5PVElGSUNBVElPTl9TVEFUVVNfRkFJTEVEEAUSHwobTk9USUZJQ0FUSU9OX1NUQVRVU19CT1VOQ0VEEAYSIQodTk9USUZJQ0FUSU9OX1NUQVRVU19DQU5DRUxMRUQQBzKwBwoPVGVtcGxhdGVTZXJ2aWNlEp4BCgtHZXRUZW1wbGF0ZRIsLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5HZXRUZW1wbGF0ZVJlcXVlc3QaIi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuVGVtcGxhdGUiPYq1GBJub3RpZmljYXRpb25zOnJlYWSC0+STAiESHy92MS9ub3RpZmljYXRpb24tdGVtcGxhdGVzL3tpZH0SqgEKDUxpc3RUZW1wbGF0ZXMSLi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTGlzdFRlbXBsYXRlc1JlcXVlc3QaLy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlIjiKtRgSbm90aWZpY2F0aW9uczpyZWFkgtPkkwIcEhovdjEvbm90aWZpY2F0aW9uLXRlbXBsYXRlcxLHAQoOQ3JlYXRlVGVtcGxhdGUSLy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0GiIuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlRlbXBsYXRlImCKtRgTbm90aWZpY2F0aW9uczp3cml0ZZq1GBxub3RpZmljYXRpb25fdGVtcGxhdGUuY3JlYXRloLUYAYLT5JMCHzoBKiIaL3YxL25vdGlmaWNhdGlvbi10ZW1wbGF0ZXMSyAEKDlVwZGF0ZVRlbXBsYXRlEi8uZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlVwZGF0ZVRlbXBsYXRlUmVxdWVzdBoiLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5UZW1wbGF0ZSJhirUYE25vdGlmaWNhdGlvbnM6d3JpdGWatRgcbm90aWZpY2F0aW9uX3RlbXBsYXRlLnVwZGF0ZYLT5JMCJDoBKjIfL3YxL25vdGlmaWNhdGlvbi10ZW1wbGF0ZXMve2lkfRK5AQoORGVsZXRlVGVtcGxhdGUSLy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuRGVsZXRlVGVtcGxhdGVSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Il6KtRgTbm90aWZpY2F0aW9uczp3cml0ZZq1GBxub3RpZmljYXRpb25fdGVtcGxhdGUuZGVsZXRlgtPkkwIhKh8vdjEvbm90aWZpY2F0aW9uLXRlbXBsYXRlcy97aWR9MsYIChNOb3RpZmljYXRpb25TZXJ2aWNlEr4BChBTZW5kTm90aWZpY2F0aW9uEjEuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlNlbmROb3RpZmljYXRpb25SZXF1ZXN0GiYuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLk5vdGlmaWNhdGlvbiJPirUYEm5vdGlmaWNhdGlvbnM6c2VuZJq1GBFub3RpZmljYXRpb24uc2VuZKC1GAGotRgBgtPkkwIWOgEqIhEvdjEvbm90aWZpY2F0aW9ucxKhAQoPR2V0Tm90aWZpY2F0aW9uEjAuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLkdldE5vdGlmaWNhdGlvblJlcXVlc3QaJi5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTm90aWZpY2F0aW9uIjSKtRgSbm90aWZpY2F0aW9uczpyZWFkgtPkkwIYEhYvdjEvbm90aWZpY2F0aW9ucy97aWR9Eq0BChFMaXN0Tm90aWZpY2F0aW9ucxIyLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5MaXN0Tm90aWZpY2F0aW9uc1JlcXVlc3QaMy5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuTGlzdE5vdGlmaWNhdGlvbnNSZXNwb25zZSIvirUYEm5vdGlmaWNhdGlvbnM6cmVhZILT5JMCExIRL3YxL25vdGlmaWNhdGlvbnMSyAEKEkNhbmNlbE5vdGlmaWNhdGlvbhIzLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5DYW5jZWxOb3RpZmljYXRpb25SZXF1ZXN0GiYuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLk5vdGlmaWNhdGlvbiJVirUYEm5vdGlmaWNhdGlvbnM6c2VuZJq1GBNub3RpZmljYXRpb24uY2FuY2VsgtPkkwIiOgEqIh0vdjEvbm90aWZpY2F0aW9ucy97aWR9OmNhbmNlbBKrAQoQUmVhZE5vdGlmaWNhdGlvbhIxLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5SZWFkTm90aWZpY2F0aW9uUmVxdWVzdBomLmZsb3RpbGxhLm5vdGlmaWNhdGlvbi52MS5Ob3RpZmljYXRpb24iPIq1GBJub3RpZmljYXRpb25zOnJlYWSC0+STAiA6ASoiGy92MS9ub3RpZmljYXRpb25zL3tpZH06cmVhZBKgAQoSUmV2b2tlTm90aWZpY2F0aW9uEjMuZmxvdGlsbGEubm90aWZpY2F0aW9uLnYxLlJldm9rZU5vdGlmaWNhdGlvblJlcXVlc3QaNC5mbG90aWxsYS5ub3RpZmljYXRpb24udjEuUmV2b2tlTm90aWZpY2F0aW9uUmVzcG9uc2UiH5q1GBNub3RpZmljYXRpb24ucmV2b2tlqLUYAbC1GAFiBnByb3RvMw", [file_buf_validate_validate, file_flotilla_options_v1_options, file_google_api_annotations, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message flotilla.notification.v1.Template
@@ -192,73 +192,6 @@ export const NotificationSchema: GenMessage<Notification> = /*@__PURE__*/
   messageDesc(file_flotilla_notification_v1_notifications, 1);
 
 /**
- * A standing wish: when this event happens, send that template.
- *
- * @generated from message flotilla.notification.v1.Subscription
- */
-export type Subscription = Message<"flotilla.notification.v1.Subscription"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-
-  /**
-   * Full name of an event message, for example `flotilla.workflow.v1.InstanceFailed`.
-   *
-   * @generated from field: string event_type = 2;
-   */
-  eventType: string;
-
-  /**
-   * CEL over `event`; empty means every such event.
-   *
-   * @generated from field: string filter = 3;
-   */
-  filter: string;
-
-  /**
-   * @generated from field: string template_id = 4;
-   */
-  templateId: string;
-
-  /**
-   * The user to tell; empty means whoever the event names as `created_by`.
-   *
-   * @generated from field: string recipient_id = 5;
-   */
-  recipientId: string;
-
-  /**
-   * @generated from field: string recipient_address = 6;
-   */
-  recipientAddress: string;
-
-  /**
-   * Template variable → CEL over `event`.
-   *
-   * @generated from field: map<string, string> variables = 7;
-   */
-  variables: { [key: string]: string };
-
-  /**
-   * @generated from field: google.protobuf.Timestamp create_time = 8;
-   */
-  createTime?: Timestamp | undefined;
-
-  /**
-   * @generated from field: string etag = 9;
-   */
-  etag: string;
-};
-
-/**
- * Describes the message flotilla.notification.v1.Subscription.
- * Use `create(SubscriptionSchema)` to create a new message.
- */
-export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 2);
-
-/**
  * @generated from message flotilla.notification.v1.GetTemplateRequest
  */
 export type GetTemplateRequest = Message<"flotilla.notification.v1.GetTemplateRequest"> & {
@@ -273,7 +206,7 @@ export type GetTemplateRequest = Message<"flotilla.notification.v1.GetTemplateRe
  * Use `create(GetTemplateRequestSchema)` to create a new message.
  */
 export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 3);
+  messageDesc(file_flotilla_notification_v1_notifications, 2);
 
 /**
  * @generated from message flotilla.notification.v1.ListTemplatesRequest
@@ -312,7 +245,7 @@ export type ListTemplatesRequest = Message<"flotilla.notification.v1.ListTemplat
  * Use `create(ListTemplatesRequestSchema)` to create a new message.
  */
 export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 4);
+  messageDesc(file_flotilla_notification_v1_notifications, 3);
 
 /**
  * @generated from message flotilla.notification.v1.ListTemplatesResponse
@@ -334,7 +267,7 @@ export type ListTemplatesResponse = Message<"flotilla.notification.v1.ListTempla
  * Use `create(ListTemplatesResponseSchema)` to create a new message.
  */
 export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 5);
+  messageDesc(file_flotilla_notification_v1_notifications, 4);
 
 /**
  * @generated from message flotilla.notification.v1.CreateTemplateRequest
@@ -371,7 +304,7 @@ export type CreateTemplateRequest = Message<"flotilla.notification.v1.CreateTemp
  * Use `create(CreateTemplateRequestSchema)` to create a new message.
  */
 export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 6);
+  messageDesc(file_flotilla_notification_v1_notifications, 5);
 
 /**
  * @generated from message flotilla.notification.v1.UpdateTemplateRequest
@@ -415,7 +348,7 @@ export type UpdateTemplateRequest = Message<"flotilla.notification.v1.UpdateTemp
  * Use `create(UpdateTemplateRequestSchema)` to create a new message.
  */
 export const UpdateTemplateRequestSchema: GenMessage<UpdateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 7);
+  messageDesc(file_flotilla_notification_v1_notifications, 6);
 
 /**
  * @generated from message flotilla.notification.v1.DeleteTemplateRequest
@@ -437,7 +370,7 @@ export type DeleteTemplateRequest = Message<"flotilla.notification.v1.DeleteTemp
  * Use `create(DeleteTemplateRequestSchema)` to create a new message.
  */
 export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 8);
+  messageDesc(file_flotilla_notification_v1_notifications, 7);
 
 /**
  * @generated from message flotilla.notification.v1.SendNotificationRequest
@@ -492,7 +425,7 @@ export type SendNotificationRequest = Message<"flotilla.notification.v1.SendNoti
  * Use `create(SendNotificationRequestSchema)` to create a new message.
  */
 export const SendNotificationRequestSchema: GenMessage<SendNotificationRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 9);
+  messageDesc(file_flotilla_notification_v1_notifications, 8);
 
 /**
  * @generated from message flotilla.notification.v1.GetNotificationRequest
@@ -509,7 +442,7 @@ export type GetNotificationRequest = Message<"flotilla.notification.v1.GetNotifi
  * Use `create(GetNotificationRequestSchema)` to create a new message.
  */
 export const GetNotificationRequestSchema: GenMessage<GetNotificationRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 10);
+  messageDesc(file_flotilla_notification_v1_notifications, 9);
 
 /**
  * @generated from message flotilla.notification.v1.ListNotificationsRequest
@@ -548,7 +481,7 @@ export type ListNotificationsRequest = Message<"flotilla.notification.v1.ListNot
  * Use `create(ListNotificationsRequestSchema)` to create a new message.
  */
 export const ListNotificationsRequestSchema: GenMessage<ListNotificationsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 11);
+  messageDesc(file_flotilla_notification_v1_notifications, 10);
 
 /**
  * @generated from message flotilla.notification.v1.ListNotificationsResponse
@@ -570,7 +503,7 @@ export type ListNotificationsResponse = Message<"flotilla.notification.v1.ListNo
  * Use `create(ListNotificationsResponseSchema)` to create a new message.
  */
 export const ListNotificationsResponseSchema: GenMessage<ListNotificationsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 12);
+  messageDesc(file_flotilla_notification_v1_notifications, 11);
 
 /**
  * @generated from message flotilla.notification.v1.CancelNotificationRequest
@@ -587,7 +520,7 @@ export type CancelNotificationRequest = Message<"flotilla.notification.v1.Cancel
  * Use `create(CancelNotificationRequestSchema)` to create a new message.
  */
 export const CancelNotificationRequestSchema: GenMessage<CancelNotificationRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 13);
+  messageDesc(file_flotilla_notification_v1_notifications, 12);
 
 /**
  * @generated from message flotilla.notification.v1.ReadNotificationRequest
@@ -604,7 +537,7 @@ export type ReadNotificationRequest = Message<"flotilla.notification.v1.ReadNoti
  * Use `create(ReadNotificationRequestSchema)` to create a new message.
  */
 export const ReadNotificationRequestSchema: GenMessage<ReadNotificationRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 14);
+  messageDesc(file_flotilla_notification_v1_notifications, 13);
 
 /**
  * @generated from message flotilla.notification.v1.RevokeNotificationRequest
@@ -623,7 +556,7 @@ export type RevokeNotificationRequest = Message<"flotilla.notification.v1.Revoke
  * Use `create(RevokeNotificationRequestSchema)` to create a new message.
  */
 export const RevokeNotificationRequestSchema: GenMessage<RevokeNotificationRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 15);
+  messageDesc(file_flotilla_notification_v1_notifications, 14);
 
 /**
  * @generated from message flotilla.notification.v1.RevokeNotificationResponse
@@ -649,132 +582,7 @@ export type RevokeNotificationResponse = Message<"flotilla.notification.v1.Revok
  * Use `create(RevokeNotificationResponseSchema)` to create a new message.
  */
 export const RevokeNotificationResponseSchema: GenMessage<RevokeNotificationResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 16);
-
-/**
- * @generated from message flotilla.notification.v1.GetSubscriptionRequest
- */
-export type GetSubscriptionRequest = Message<"flotilla.notification.v1.GetSubscriptionRequest"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-};
-
-/**
- * Describes the message flotilla.notification.v1.GetSubscriptionRequest.
- * Use `create(GetSubscriptionRequestSchema)` to create a new message.
- */
-export const GetSubscriptionRequestSchema: GenMessage<GetSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 17);
-
-/**
- * @generated from message flotilla.notification.v1.ListSubscriptionsRequest
- */
-export type ListSubscriptionsRequest = Message<"flotilla.notification.v1.ListSubscriptionsRequest"> & {
-  /**
-   * @generated from field: int32 page_size = 1;
-   */
-  pageSize: number;
-
-  /**
-   * @generated from field: string page_token = 2;
-   */
-  pageToken: string;
-
-  /**
-   * @generated from field: string event_type = 3;
-   */
-  eventType: string;
-};
-
-/**
- * Describes the message flotilla.notification.v1.ListSubscriptionsRequest.
- * Use `create(ListSubscriptionsRequestSchema)` to create a new message.
- */
-export const ListSubscriptionsRequestSchema: GenMessage<ListSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 18);
-
-/**
- * @generated from message flotilla.notification.v1.ListSubscriptionsResponse
- */
-export type ListSubscriptionsResponse = Message<"flotilla.notification.v1.ListSubscriptionsResponse"> & {
-  /**
-   * @generated from field: repeated flotilla.notification.v1.Subscription subscriptions = 1;
-   */
-  subscriptions: Subscription[];
-
-  /**
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message flotilla.notification.v1.ListSubscriptionsResponse.
- * Use `create(ListSubscriptionsResponseSchema)` to create a new message.
- */
-export const ListSubscriptionsResponseSchema: GenMessage<ListSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 19);
-
-/**
- * @generated from message flotilla.notification.v1.CreateSubscriptionRequest
- */
-export type CreateSubscriptionRequest = Message<"flotilla.notification.v1.CreateSubscriptionRequest"> & {
-  /**
-   * @generated from field: string event_type = 1;
-   */
-  eventType: string;
-
-  /**
-   * @generated from field: string filter = 2;
-   */
-  filter: string;
-
-  /**
-   * @generated from field: string template_id = 3;
-   */
-  templateId: string;
-
-  /**
-   * @generated from field: string recipient_id = 4;
-   */
-  recipientId: string;
-
-  /**
-   * @generated from field: string recipient_address = 5;
-   */
-  recipientAddress: string;
-
-  /**
-   * @generated from field: map<string, string> variables = 6;
-   */
-  variables: { [key: string]: string };
-};
-
-/**
- * Describes the message flotilla.notification.v1.CreateSubscriptionRequest.
- * Use `create(CreateSubscriptionRequestSchema)` to create a new message.
- */
-export const CreateSubscriptionRequestSchema: GenMessage<CreateSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 20);
-
-/**
- * @generated from message flotilla.notification.v1.DeleteSubscriptionRequest
- */
-export type DeleteSubscriptionRequest = Message<"flotilla.notification.v1.DeleteSubscriptionRequest"> & {
-  /**
-   * @generated from field: string id = 1;
-   */
-  id: string;
-};
-
-/**
- * Describes the message flotilla.notification.v1.DeleteSubscriptionRequest.
- * Use `create(DeleteSubscriptionRequestSchema)` to create a new message.
- */
-export const DeleteSubscriptionRequestSchema: GenMessage<DeleteSubscriptionRequest> = /*@__PURE__*/
-  messageDesc(file_flotilla_notification_v1_notifications, 21);
+  messageDesc(file_flotilla_notification_v1_notifications, 15);
 
 /**
  * @generated from enum flotilla.notification.v1.Channel
@@ -1072,53 +880,4 @@ export const NotificationService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_flotilla_notification_v1_notifications, 1);
-
-/**
- * Who is told when something happens.
- *
- * @generated from service flotilla.notification.v1.SubscriptionService
- */
-export const SubscriptionService: GenService<{
-  /**
-   * Reads one subscription.
-   *
-   * @generated from rpc flotilla.notification.v1.SubscriptionService.GetSubscription
-   */
-  getSubscription: {
-    methodKind: "unary";
-    input: typeof GetSubscriptionRequestSchema;
-    output: typeof SubscriptionSchema;
-  },
-  /**
-   * Lists subscriptions, newest first.
-   *
-   * @generated from rpc flotilla.notification.v1.SubscriptionService.ListSubscriptions
-   */
-  listSubscriptions: {
-    methodKind: "unary";
-    input: typeof ListSubscriptionsRequestSchema;
-    output: typeof ListSubscriptionsResponseSchema;
-  },
-  /**
-   * Creates a subscription to an event of the tenant.
-   *
-   * @generated from rpc flotilla.notification.v1.SubscriptionService.CreateSubscription
-   */
-  createSubscription: {
-    methodKind: "unary";
-    input: typeof CreateSubscriptionRequestSchema;
-    output: typeof SubscriptionSchema;
-  },
-  /**
-   * Removes a subscription.
-   *
-   * @generated from rpc flotilla.notification.v1.SubscriptionService.DeleteSubscription
-   */
-  deleteSubscription: {
-    methodKind: "unary";
-    input: typeof DeleteSubscriptionRequestSchema;
-    output: typeof EmptySchema;
-  },
-}> = /*@__PURE__*/
-  serviceDesc(file_flotilla_notification_v1_notifications, 2);
 

@@ -1,0 +1,1 @@
+alter table llm_providers drop column idle_timeout_ms;

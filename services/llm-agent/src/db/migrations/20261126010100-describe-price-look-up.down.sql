@@ -1,0 +1,1 @@
+comment on function price_in_force(text, text, timestamptz) is null;

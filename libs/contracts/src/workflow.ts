@@ -6,6 +6,7 @@ export * from './gen/flotilla/workflow/v1/instances_pb.ts';
 export * from './gen/flotilla/workflow/v1/jobs_pb.ts';
 export * from './gen/flotilla/workflow/v1/schedule_events_pb.ts';
 export * from './gen/flotilla/workflow/v1/schedules_pb.ts';
+export * from './gen/flotilla/workflow/v1/task_values_pb.ts';
 export * from './gen/flotilla/workflow/v1/trigger_events_pb.ts';
 export * from './gen/flotilla/workflow/v1/triggers_pb.ts';
 export * from './gen/flotilla/workflow/v1/workflow_template_events_pb.ts';

@@ -43,6 +43,7 @@ import { file_flotilla_workflow_v1_instances } from './gen/flotilla/workflow/v1/
 import { file_flotilla_workflow_v1_jobs } from './gen/flotilla/workflow/v1/jobs_pb.ts';
 import { file_flotilla_workflow_v1_schedule_events } from './gen/flotilla/workflow/v1/schedule_events_pb.ts';
 import { file_flotilla_workflow_v1_schedules } from './gen/flotilla/workflow/v1/schedules_pb.ts';
+import { file_flotilla_workflow_v1_task_values } from './gen/flotilla/workflow/v1/task_values_pb.ts';
 import { file_flotilla_workflow_v1_trigger_events } from './gen/flotilla/workflow/v1/trigger_events_pb.ts';
 import { file_flotilla_workflow_v1_triggers } from './gen/flotilla/workflow/v1/triggers_pb.ts';
 import { file_flotilla_workflow_v1_workflow_template_events } from './gen/flotilla/workflow/v1/workflow_template_events_pb.ts';
@@ -88,6 +89,7 @@ export const contractFiles: readonly DescFile[] = [
   file_flotilla_workflow_v1_jobs,
   file_flotilla_workflow_v1_schedule_events,
   file_flotilla_workflow_v1_schedules,
+  file_flotilla_workflow_v1_task_values,
   file_flotilla_workflow_v1_trigger_events,
   file_flotilla_workflow_v1_triggers,
   file_flotilla_workflow_v1_workflow_template_events,

@@ -102,6 +102,7 @@ test('a watcher sees every entry once, on any replica, from any cursor, until th
     ...['open', 'summarise', 'check', 'route', 'publish', 'notify'].flatMap((step) => [
       `step_started ${step}`,
       `step_completed ${step}`,
+      ...(step === 'check' ? ['context_written check'] : []),
     ]),
     'instance_completed',
   ]);

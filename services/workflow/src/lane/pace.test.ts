@@ -19,10 +19,10 @@ test('a lane that keeps up is filled, a busy one holds half as many, and some al
   const { now, next } = paced(40, () => utilization);
   expect(next()).toBe(40);
   utilization = 0.9;
-  expect([next(), next(), next()]).toEqual([20, 16, 16]);
+  expect([next(), next(), next(), next()]).toEqual([20, 10, 8, 8]);
   utilization = 0.5;
-  expect(now()).toBe(16);
-  expect([next(), next()]).toEqual([20, 24]);
+  expect(now()).toBe(8);
+  expect([next(), next()]).toEqual([12, 16]);
 });
 
 test('a lane with few places has no more than them', () => {

@@ -134,15 +134,16 @@ test('forty clients that take nothing do not grow the gateway’s memory', async
   const pid = processes.find(({ name }) => name === 'gateway')?.pid ?? 0;
   const path = `/v1/executions/${execution.id}:watch`;
   const before = residentMegabytes(pid);
-  const clients = await Promise.all(Array.from({ length: 40 }, () => stalledClient(path)));
+  const clients: Socket[] = [];
   try {
-    await eventually(async () => expect(await openStreams()).toBeGreaterThanOrEqual(40), {
-      timeoutMs: 60_000,
-      intervalMs: 250,
-    });
+    // One after another: what all of them cause at once, the collector takes back too late to tell it from what is held.
+    for (let open = 1; open <= 40; open += 1) {
+      clients.push(await stalledClient(path));
+      await eventually(async () => expect(await openStreams()).toBeGreaterThanOrEqual(open), { timeoutMs: 60_000 });
+    }
     const grown = Math.max(...(await samples(() => residentMegabytes(pid) - before)));
     // Held for them all it would be 200 MB in the simplest form, whatever the kernel has taken, and several times that in all.
-    expect(grown).toBeLessThan(190);
+    expect(grown).toBeLessThan(150);
     expect((await fleet.call('GET', `/v1/agents/${agentId}`, { key: tenant.key })).status).toBe(200);
   } finally {
     for (const client of clients) client.destroy();

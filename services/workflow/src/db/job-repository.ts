@@ -49,7 +49,7 @@ const statusesOf: Record<JobStatus, readonly Job['status'][]> = {
   cancelled: ['cancelled'],
 };
 
-/** The newest first; runs that a step of another run started are part of that one's job. Uses the index workflow_instances_newest, or workflow_instances_by_starter. */
+/** The newest first; runs that a step of another run started are part of that one's job. Uses the unique key, or the index workflow_instances_by_starter. */
 export async function listJobs(
   tx: ReadTx<Schema>,
   filter: { status: JobStatus | undefined; createdBy: string; cursor: Cursor | undefined; limit: number },

@@ -1,9 +1,11 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { ExecutionStatus } from '@flotilla/contracts/agent';
 import { CompensationState, CompensationStatus, InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
 import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { drivers, inputFor, startWorkflow, type WorkflowHarness } from './harness.ts';
 import { answers, wellScript } from './neighbours.ts';
+import { quickWatch } from './release-watch.ts';
 
 describe.each(drivers)('runs driven by $driver', ({ env }) => {
   let fleet: WorkflowHarness;
@@ -212,6 +214,21 @@ describe.each(drivers)('runs driven by $driver', ({ env }) => {
     const [open] = (await fleet.instances.listTasks({ instanceId: id })).tasks;
     expect(open).toMatchObject({ stepId: 'open', attempts: 3, errorReason: '' });
     expect(fleet.tracker.counts().opened - before.opened).toBe(1);
+  });
+
+  test('a step says which failures are worth another try', async () => {
+    const failing = async (step: JsonObject, status: number, times: number) => {
+      await fleet.tracker.mood({ on: 'open', action: 'refuse', status, times });
+      const retry = { maxAttempts: 3, initialIntervalMs: 20, ...(step['retry'] as JsonObject) };
+      const id = await fleet.start(await fleet.activate(quickWatch({}, { ...step, retry })));
+      const { status: end } = await fleet.ended(id);
+      const [open] = (await fleet.instances.listTasks({ instanceId: id })).tasks;
+      return [end, open?.attempts];
+    };
+    expect(await failing({ retry: { except: ['HTTP_STATUS'] } }, 503, 1)).toEqual([InstanceStatus.FAILED, 1]);
+    expect(await failing({ retry: { on: ['HTTP_UNREACHABLE'] } }, 503, 1)).toEqual([InstanceStatus.FAILED, 1]);
+    expect(await failing({ retry: { on: ['HTTP_STATUS'] } }, 409, 2)).toEqual([InstanceStatus.COMPLETED, 3]);
+    expect(await failing({ retryStatus: [409] }, 409, 2)).toEqual([InstanceStatus.COMPLETED, 3]);
   });
 
   test('an undo that is refused for a while is tried again, whatever the refusal', async () => {

@@ -28,6 +28,7 @@ test('a workflow is drafted, activated, changed as a new draft, activated again,
     version: 1,
     etag: '2',
   });
+  expect(await fleet.workflows.activateWorkflow({ id })).toMatchObject({ version: 1, etag: '2' });
   const changed = { ...releaseWatch(), description: 'new' };
   expect(await fleet.workflows.updateWorkflow({ id, definition: changed, name: 'Other' })).toMatchObject({
     status: WorkflowStatus.ACTIVE,

@@ -4,7 +4,7 @@ import { AppError } from '@flotilla/errors';
 import { appendEvent } from '@flotilla/events';
 import type { Tx } from '@flotilla/postgres';
 import type { Schema } from '../db/schema.ts';
-import { insertVersion, saveWorkflow } from '../db/workflow-repository.ts';
+import { findVersion, insertVersion, saveWorkflow } from '../db/workflow-repository.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Problem } from '../domain/problem.ts';
 import { activate, type Workflow } from '../domain/workflow.ts';
@@ -12,6 +12,7 @@ import { toWorkflowMessage } from '../messages/workflow-message.ts';
 import type { Editing } from './create-workflow.ts';
 import { lockedWorkflow } from './locked-workflow.ts';
 
+/** What is active as it is written answers as it is: a call that is repeated makes no version. */
 export async function activateWorkflow(
   { newId }: Pick<Editing, 'newId'>,
   tx: Tx<Schema>,
@@ -27,6 +28,10 @@ export async function activateWorkflow(
   const { definition, problems } = wish.checked;
   if (!isDeepStrictEqual(known.definition, definition)) {
     throw new AppError('aborted', 'WORKFLOW_CHANGED', 'Somebody else has changed the workflow meanwhile.');
+  }
+  if (known.status === 'active') {
+    const active = await findVersion(tx, known.id, known.version);
+    if (isDeepStrictEqual(active, definition)) return known;
   }
   const workflow = await saveWorkflow(tx, activate(known, problems));
   await insertVersion(tx, tx.scope.tenantId, { id: newId(), workflow, createdBy: wish.activatedBy });

@@ -7,8 +7,17 @@ import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { RetryPolicy } from '../domain/step-kind.ts';
 import { advance, driveOn, type Moved } from './advance.ts';
-import { type Assignment, ask, type Control, driverScope, type Performing, stepError } from './perform.ts';
+import {
+  type Assignment,
+  ask,
+  type Control,
+  driverScope,
+  isTriedAgain,
+  type Performing,
+  stepError,
+} from './perform.ts';
 import { lockRun, staleDriver } from './run.ts';
 
 /** Attempts that died with their process, before the step is given up: it may be what kills the process. */
@@ -27,7 +36,11 @@ interface Claimed {
  * Makes one attempt at a step: claims it, asks the outside with no transaction open, journals the outcome together with what
  * comes next, and answers that. Throws where the step should be tried again. A step that has its outcome already is not done again.
  */
-export async function performStep(performing: Performing, work: Assignment, control: Control): Promise<Moved> {
+export async function performStep(
+  performing: Performing,
+  work: Assignment & { readonly retry: RetryPolicy },
+  control: Control,
+): Promise<Moved> {
   const { db } = performing;
   const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
   const scope = driverScope(work.tenantId, claimed?.instance.traceparent);
@@ -53,7 +66,7 @@ export async function performStep(performing: Performing, work: Assignment, cont
     if (control.wasCancelled()) return fail(cancelled);
     if (control.signal.aborted) throw failure;
     const known = stepError(failure);
-    if (isFinal(known.error, claimed.task)) {
+    if (isFinal(known.error, claimed.task, work.retry)) {
       count('failed');
       return fail(known, claimed.task.attempts === 1 && !retryable(known.error.code));
     }
@@ -120,6 +133,6 @@ export async function abandonStep(
   });
 }
 
-function isFinal(error: AppError, task: Task): boolean {
-  return !retryable(error.code) || task.failures + 1 >= task.maxAttempts;
+function isFinal(error: AppError, task: Task, retry: RetryPolicy): boolean {
+  return !isTriedAgain(retry, error) || task.failures + 1 >= task.maxAttempts;
 }

@@ -7,6 +7,7 @@ import type { Schema } from '../db/schema.ts';
 import { MAX_STEP_BYTES } from '../domain/enter.ts';
 import type { StepError } from '../domain/journal.ts';
 import { type JsonObject, sizeOf } from '../domain/json.ts';
+import type { RetryPolicy } from '../domain/step-kind.ts';
 import type { Meters } from '../metrics.ts';
 import type { Attempt } from '../steps/performer.ts';
 import type { Moving } from './advance.ts';
@@ -99,6 +100,11 @@ export async function ask(performing: Performing, question: Question, cancel: Ab
     'STEP_OUTPUT_TOO_LARGE',
     `A step may leave at most ${MAX_STEP_BYTES} bytes.`,
   );
+}
+
+/** Whether a failed attempt at a step is followed by another one, as long as there are some left. */
+export function isTriedAgain({ on, except = [] }: RetryPolicy, { code, reason }: AppError): boolean {
+  return (on?.includes(reason) ?? retryable(code)) && !except.includes(reason);
 }
 
 /** What went wrong, as the journal says it. */

@@ -3,7 +3,7 @@ import type { ExpressionUse } from './check-expressions.ts';
 import type { Edge } from './graph.ts';
 import type { JsonObject } from './json.ts';
 import { type Reading, type ReadSequence, readSequence } from './read-sequence.ts';
-import { END, FAIL, type OnError, type Step, type StepKind, type StepReader } from './step-kind.ts';
+import { END, FAIL, type OnError, type RetryPolicy, type Step, type StepKind, type StepReader } from './step-kind.ts';
 import { type Compiler, compileCondition, compileTemplate } from './template.ts';
 
 /** A step and what was learnt about it while it was read. */
@@ -22,7 +22,7 @@ export interface ReadStep {
   readonly agents: readonly AgentReference[];
 }
 
-const defaultRetry = { maxAttempts: 3, initialIntervalMs: 500, maxIntervalMs: 30_000 };
+const defaultRetry: RetryPolicy = { maxAttempts: 3, initialIntervalMs: 500, maxIntervalMs: 30_000 };
 const defaultTimeoutMs = 60_000;
 
 /** Reads one step whose shape has been checked. */
@@ -102,7 +102,7 @@ export function readStep(
     onError,
     context,
     writes: Object.keys(written ?? {}),
-    retry: { ...defaultRetry, ...(fields['retry'] as Partial<typeof defaultRetry> | undefined) },
+    retry: { ...defaultRetry, ...(fields['retry'] as Partial<RetryPolicy> | undefined) },
     timeoutMs: typeof fields['timeoutMs'] === 'number' ? fields['timeoutMs'] : defaultTimeoutMs,
   };
   const savepoint = typeof fields['savepoint'] === 'string' ? fields['savepoint'] : undefined;

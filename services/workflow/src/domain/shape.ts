@@ -11,6 +11,14 @@ export const MAX_DEFINITION_BYTES = 256 * 1024;
 
 const target = { type: 'string', pattern: '^(\\$end|\\$fail|[a-z][a-z0-9_]{0,62})$' };
 
+const reasons: JsonObject = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 20,
+  uniqueItems: true,
+  items: { type: 'string', pattern: '^[A-Z][A-Z0-9_]{0,62}$' },
+};
+
 const contextFields: JsonObject = {
   type: 'object',
   maxProperties: 50,
@@ -51,6 +59,11 @@ const stepFields: JsonObject = {
       maxAttempts: { type: 'integer', minimum: 1, maximum: 10 },
       initialIntervalMs: { type: 'integer', minimum: 10, maximum: 60_000 },
       maxIntervalMs: { type: 'integer', minimum: 10, maximum: 600_000 },
+      on: {
+        ...reasons,
+        description: 'Only failures of these reasons are tried again. None given: those that may pass by themselves.',
+      },
+      except: { ...reasons, description: 'Failures of these reasons are not tried again.' },
     },
   },
 };

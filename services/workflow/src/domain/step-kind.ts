@@ -149,6 +149,10 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
   readonly initialIntervalMs: number;
   readonly maxIntervalMs: number;
+  /** The reasons of failures that are tried again; none given: those that may pass by themselves. */
+  readonly on?: readonly string[];
+  /** The reasons of failures that are not tried again. */
+  readonly except?: readonly string[];
 }
 
 /** One step of a definition, ready to run. */

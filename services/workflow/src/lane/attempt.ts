@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { retryable } from '@flotilla/errors';
-import { ask, type Performing, stepError } from '../commands/perform.ts';
+import { ask, isTriedAgain, type Performing, stepError } from '../commands/perform.ts';
 import { asStored } from '../db/json-column.ts';
 import type { StepAction } from '../domain/action.ts';
 import { stepOf } from '../domain/definition.ts';
@@ -49,7 +48,7 @@ export async function attemptInLane(
       if (control.signal.aborted) return { stopped: true };
       const failed = stepError(failure);
       failures += 1;
-      if (!retryable(failed.error.code) || failures >= retry.maxAttempts) {
+      if (!isTriedAgain(retry, failed.error) || failures >= retry.maxAttempts) {
         count('failed');
         return { outcome: outcomeEntry(at, { failed }, failures) };
       }

@@ -41,10 +41,10 @@ export function createActivities(
           if (!moved.more || performance.now() - startedAt > MOVING_MS) return moved;
         }
       }),
-    attemptStep: (reference, { path, stepId, visit, timeoutMs }) =>
+    attemptStep: (reference, { path, stepId, visit, timeoutMs, retry }) =>
       run(reference.instanceId, (info) => {
         const claim = claimOf(reference.epoch, info.attempt);
-        return performStep(performing, { ...reference, path, stepId, visit, timeoutMs, claim }, info);
+        return performStep(performing, { ...reference, path, stepId, visit, timeoutMs, retry, claim }, info);
       }),
     attemptUndo: (reference, { path, stepId, visit, pace }) =>
       run(reference.instanceId, (info) => {

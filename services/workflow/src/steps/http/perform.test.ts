@@ -84,6 +84,11 @@ test('a refusal is final, an unwell server is worth another try', async () => {
   });
   answer = json(503, {}, { 'retry-after': '7' });
   await expect(performer.perform(attempt())).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 7000 });
+  await expect(performer.perform(attempt({ retryStatus: [409] }))).rejects.toMatchObject({
+    code: 'failed_precondition',
+  });
+  answer = json(409, {});
+  await expect(performer.perform(attempt({ retryStatus: [409] }))).rejects.toMatchObject({ code: 'unavailable' });
   answer = json(404, {});
   expect(await performer.perform(attempt({ successStatus: [404] }))).toMatchObject({ output: { status: 404 } });
 });

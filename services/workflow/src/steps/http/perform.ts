@@ -37,7 +37,7 @@ async function call(
   extra: Record<string, string>,
   allowedHosts: ReadonlySet<string>,
 ): Promise<JsonObject> {
-  const { method, url, headers, body, successStatus } = attempt.request as HttpRequest;
+  const { method, url, headers, body, successStatus, retryStatus } = attempt.request as HttpRequest;
   const text = body === null ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   const traceparent = currentTraceparent();
   const causation = currentCausation();
@@ -66,7 +66,7 @@ async function call(
   );
   const succeeded =
     successStatus.length === 0 ? answer.status >= 200 && answer.status < 300 : successStatus.includes(answer.status);
-  if (!succeeded) throw refusal(answer);
+  if (!succeeded) throw refusal(answer, retryStatus);
   return { status: answer.status, body: parseBody(answer) };
 }
 
@@ -78,11 +78,11 @@ function authorHeaders(headers: JsonObject): Record<string, string> {
   );
 }
 
-function refusal({ status, headers, text }: Answer): AppError {
+function refusal({ status, headers, text }: Answer, retryStatus: readonly number[] | undefined): AppError {
   const says = text.trim() === '' ? '' : `: ${text.trim().slice(0, 300)}`;
   const message = `The server answered ${status}${says}`;
-  if (![408, 425, 429].includes(status) && status < 500)
-    return new AppError('failed_precondition', 'HTTP_STATUS', message);
+  const mayPass = retryStatus?.includes(status) ?? ([408, 425, 429].includes(status) || status >= 500);
+  if (!mayPass) return new AppError('failed_precondition', 'HTTP_STATUS', message);
   const seconds = Number(headers['retry-after']);
   return new AppError('unavailable', 'HTTP_STATUS', message, {
     retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 600) * 1000 : undefined,

@@ -11,7 +11,15 @@ export interface HttpRequest extends JsonObject {
   body: JsonValue;
   /** Statuses that count as success; none means 200 to 299. */
   successStatus: number[];
+  /** Statuses that are worth another try; absent: 408, 425, 429 and from 500 on. */
+  retryStatus?: number[];
 }
+
+const statuses: JsonObject = {
+  type: 'array',
+  maxItems: 20,
+  items: { type: 'integer', minimum: 100, maximum: 599 },
+};
 
 const request: JsonObject = {
   method: { enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], description: 'None given: POST.' },
@@ -23,12 +31,7 @@ const request: JsonObject = {
     description: 'Templates by name.',
   },
   body: { description: 'Template; a text is sent as it is, anything else as JSON.' },
-  successStatus: {
-    type: 'array',
-    maxItems: 20,
-    items: { type: 'integer', minimum: 100, maximum: 599 },
-    description: 'None given: 200 to 299.',
-  },
+  successStatus: { ...statuses, description: 'None given: 200 to 299.' },
 };
 
 /**
@@ -41,6 +44,7 @@ export const httpStep: StepKind = {
   required: ['url'],
   fields: {
     ...request,
+    retryStatus: { ...statuses, description: 'Worth another try. None given: 408, 425, 429 and from 500 on.' },
     undo: {
       type: 'object',
       additionalProperties: false,
@@ -93,6 +97,7 @@ function readRequest(fields: JsonObject, at: string, reader: StepReader, undo: b
     headers: Object.fromEntries(headers.map(([name, value]) => [name, value(scope)])),
     body: body(scope),
     successStatus: (fields['successStatus'] ?? []) as number[],
+    ...(fields['retryStatus'] === undefined ? {} : { retryStatus: fields['retryStatus'] as number[] }),
   });
 }
 

@@ -135,7 +135,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     transport: kit.transport,
     group: 'workflow-triggers',
     topics: eventTopics,
-    batch: onAnyEvent({ now, newId }, launcher.wake),
+    batch: onAnyEvent({ ...moving, drivers, newId, moved: wakeups.wake }, launcher.wake),
     concerns: listenedTo,
     // The first event after a silence fires at once; those right behind it share a transaction.
     gatherMs: 100,

@@ -106,6 +106,18 @@ export interface WorkflowAgentCache {
   deleted_at: Timestamp | null;
 }
 
+export interface WorkflowEventWaits {
+  tenant_id: string;
+  instance_id: string;
+  path: string;
+  step_id: string;
+  visit: number;
+  event_type: string;
+  condition: string;
+  known: Json;
+  created_at: Generated<Timestamp>;
+}
+
 export interface WorkflowFirings {
   id: string;
   tenant_id: string;
@@ -316,6 +328,7 @@ export interface Schema {
   saga_compensations: SagaCompensations;
   tasks: Tasks;
   workflow_agent_cache: WorkflowAgentCache;
+  workflow_event_waits: WorkflowEventWaits;
   workflow_firings: WorkflowFirings;
   workflow_instances: WorkflowInstances;
   workflow_journal: WorkflowJournal;

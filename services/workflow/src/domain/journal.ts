@@ -120,6 +120,7 @@ interface Request {
 export interface Suspended {
   readonly wakeAt?: string;
   readonly signal?: string;
+  readonly event?: string;
 }
 
 export interface StepError {

@@ -4,7 +4,7 @@ import type { Edge } from './graph.ts';
 import type { JsonObject } from './json.ts';
 import { type Reading, type ReadSequence, readSequence } from './read-sequence.ts';
 import { END, FAIL, type OnError, type RetryPolicy, type Step, type StepKind, type StepReader } from './step-kind.ts';
-import { type Compiler, compileCondition, compileTemplate } from './template.ts';
+import { type Compiler, compileCondition, compileLaterCondition, compileTemplate } from './template.ts';
 
 /** A step and what was learnt about it while it was read. */
 export interface ReadStep {
@@ -54,6 +54,7 @@ export function readStep(
     template: (at, value, { result = 'any', undo = false } = {}) =>
       compileTemplate(pointer + at, value, result, compiler(undo)),
     condition: (at, text) => compileCondition(pointer + at, text, compiler(false)),
+    laterCondition: (at, text) => compileLaterCondition(pointer + at, text, compiler(false)),
     exit(at, to) {
       ends ||= to === END;
       if (to !== END && to !== FAIL) exits.push({ to, pointer: pointer + at });

@@ -120,6 +120,8 @@ export interface Suspension {
   readonly wakeAt?: string;
   /** The name of the signal that ends the wait. */
   readonly signal?: string;
+  /** The type of the event that ends the wait. */
+  readonly event?: string;
 }
 
 export type Conclusion =
@@ -131,6 +133,8 @@ export type Conclusion =
 export interface StepReader {
   template(pointer: string, value: JsonValue, options?: { result?: 'text' | 'any'; undo?: boolean }): Template;
   condition(pointer: string, text: string): Expression;
+  /** A condition over the `event` that a step waits for. Answers what else it speaks of, as that is when the step begins. */
+  laterCondition(pointer: string, text: string): (scope: Scope) => JsonObject;
   exit(pointer: string, target: Target): void;
   reask(pointer: string, stepId: string): void;
   /** Reads the steps at one of the places that `nested` names. */

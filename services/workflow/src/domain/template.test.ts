@@ -2,7 +2,7 @@ import { AppError } from '@flotilla/errors';
 import { expect, test } from 'vitest';
 import type { JsonValue } from './json.ts';
 import type { Scope } from './scope.ts';
-import { type Compiler, compileTemplate, splitText } from './template.ts';
+import { type Compiler, compileLaterCondition, compileTemplate, splitText } from './template.ts';
 
 const scope = {
   input: { n: 1, name: 'valkey', list: [1, 2], text: 'say "hi"' },
@@ -45,4 +45,19 @@ test('braces and quotes inside an expression are its own', () => {
 
 test('an expression that does not suit the values says where', () => {
   expect(() => evaluate('${input.missing.deeper}')).toThrow(expect.objectContaining({ reason: 'EXPRESSION_FAILED' }));
+});
+
+test('a condition for later takes along what it speaks of, and nothing else', () => {
+  const known = (text: string) => compileLaterCondition('', text, compiler)(scope);
+  expect(known('event.id == steps.open.output.id && has(input.missing)')).toEqual({
+    input: {},
+    steps: { open: { output: { id: 'r1' } } },
+  });
+  expect(known('event.n == input.n && size(input) > 0')).toEqual({ input: scope.input });
+  expect(known('event.ok && input.list[0] == 1 && run.id == event.run')).toEqual({
+    input: { list: [1, 2] },
+    run: { id: 'run-1' },
+  });
+  expect(() => known('event.__proto__.polluted == 1 && input.__proto__.polluted == 1')).not.toThrow();
+  expect({}).not.toHaveProperty('polluted');
 });

@@ -1,5 +1,6 @@
 import { AppError } from '@flotilla/errors';
 import { compileExpression, type Reference, type VariableType } from '@flotilla/expressions';
+import { EVENT } from './event-wait.ts';
 import { isObject, type JsonObject, type JsonValue, pointerPart } from './json.ts';
 import type { Scope } from './scope.ts';
 import { isUnknown, Undecided, unknown } from './unknown.ts';
@@ -28,6 +29,34 @@ export function compileCondition(pointer: string, text: string, compiler: Compil
   return watched(pointer, text, paths, evaluate, () => {
     throw new Undecided(pointer);
   });
+}
+
+/**
+ * Compiles a condition over something that is yet to come, `event`. What it answers of the scope is all that evaluating it then
+ * takes. What cannot be compiled is reported.
+ */
+export function compileLaterCondition(pointer: string, text: string, compiler: Compiler): (scope: Scope) => JsonObject {
+  const { paths } = compile(pointer, text, 'bool', { ...compiler, variables: [...compiler.variables, EVENT] });
+  const spokenOf = paths.filter(([name]) => name !== EVENT).sort((one, other) => one.length - other.length);
+  return (scope) => {
+    scope.watch?.evaluated(pointer, text, undefined);
+    const known: JsonObject = {};
+    const from = bindings(scope, stepIdsOf(spokenOf));
+    for (const path of spokenOf) copyAt(path, from, known);
+    return known;
+  };
+}
+
+/** Of shorter paths first: what a longer one is a part of is there as a whole. */
+function copyAt([name = '', ...rest]: readonly string[], from: JsonObject, into: JsonObject): void {
+  const value = Object.hasOwn(from, name) ? from[name] : undefined;
+  if (value === undefined || into[name] === value) return;
+  if (rest.length === 0 || isUnknown(value) || !isObject(value)) into[name] = value;
+  else {
+    const part = into[name] ?? {};
+    into[name] = part;
+    copyAt(rest, value, part as JsonObject);
+  }
 }
 
 /**
@@ -90,7 +119,7 @@ function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler
     const expression = compileExpression(text, { variables: declared, result, field: pointer });
     compiler.used(pointer, expression.references);
     const paths = expression.references.map(({ path }) => path);
-    const stepIds = paths.flatMap(([name, id]) => (name === 'steps' ? (id ?? []) : []));
+    const stepIds = stepIdsOf(paths);
     return { paths, evaluate: (scope) => expression.evaluate(bindings(scope, stepIds)) as JsonValue };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -100,6 +129,10 @@ function compile(pointer: string, text: string, result: 'bool' | 'dyn', compiler
     };
     return { paths: [], evaluate };
   }
+}
+
+function stepIdsOf(paths: Compiled['paths']): readonly string[] {
+  return paths.flatMap(([name, id]) => (name === 'steps' ? (id ?? []) : []));
 }
 
 /** Only the steps that are spoken of: the others may have left much. */

@@ -2,8 +2,10 @@ import { toJson } from '@bufbuild/protobuf';
 import { events, registry } from '@flotilla/contracts';
 import type { DomainEvent } from '@flotilla/events';
 import type { ReadTx, Tx } from '@flotilla/postgres';
+import { type Bringing, bringEvents } from '../commands/bring-events.ts';
 import type { Editing } from '../commands/create-workflow.ts';
 import { fireTrigger } from '../commands/fire-trigger.ts';
+import { awaitedTypes } from '../db/event-wait-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { findListeners } from '../db/trigger-repository.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -11,21 +13,26 @@ import type { JsonObject } from '../domain/json.ts';
 /** The topics of domain events; captured changes are for audit only. */
 export const eventTopics: readonly string[] = [...new Set(events.map(({ topic }) => topic))];
 
-/** The types of events that some trigger of the tenant listens to. */
+/** The types of events that some trigger of the tenant listens to, or some step waits for. */
 export async function listenedTo(tx: ReadTx<Schema>, types: readonly string[]): Promise<ReadonlySet<string>> {
-  return new Set((await findListeners(tx, types)).map(({ eventType }) => eventType));
+  const [listeners, awaited] = await Promise.all([findListeners(tx, types), awaitedTypes(tx, types)]);
+  return new Set([...listeners.map(({ eventType }) => eventType), ...awaited]);
 }
 
-/** Fires the triggers of a tenant that listen to these events, which are all of the tenant's own. `fired` is told when there were any. */
-export function onAnyEvent(editing: Editing, fired: () => void) {
+/**
+ * Brings events, which are all of one tenant's own, to the steps that wait for them, and fires the triggers that listen to them.
+ * `fired` is told when there were any.
+ */
+export function onAnyEvent(reacting: Bringing & Pick<Editing, 'newId'>, fired: () => void) {
   return async (tx: Tx<Schema>, happened: readonly DomainEvent[]): Promise<void> => {
+    const came = happened.map((event) => ({ ...event, value: jsonOf(event) }));
+    await bringEvents(reacting, tx, came);
     const listeners = await findListeners(tx, [...new Set(happened.map(({ type }) => type))]);
     if (listeners.length === 0) return;
-    for (const event of happened) {
-      const value = jsonOf(event);
+    for (const { value, ...event } of came) {
       for (const trigger of listeners.filter(({ eventType }) => eventType === event.type)) {
         const causationDepth = event.causationDepth + 1;
-        await fireTrigger(editing, tx.causedBy(causationDepth), trigger, {
+        await fireTrigger(reacting, tx.causedBy(causationDepth), trigger, {
           ...{ key: event.id, cause: 'event', value, at: event.occurredAt, causationDepth },
           traceparent: event.traceparent,
         });

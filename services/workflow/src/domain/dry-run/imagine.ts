@@ -134,9 +134,9 @@ function imagineStep(step: Step, looking: Look): Step {
     suspend(scope, now) {
       const sight = look();
       const none: Suspension = { request: vague() };
-      const { request, wakeAt, signal } = planned(sight, () => suspend(watching(scope, sight), now), none);
+      const { request, wakeAt, signal, event } = planned(sight, () => suspend(watching(scope, sight), now), none);
       // Only a time comes by itself; whether people and signals do is for the assumptions to say.
-      sight.timed = wakeAt !== undefined && signal === undefined && step.conclude === undefined;
+      sight.timed = wakeAt !== undefined && signal === undefined && event === undefined && step.conclude === undefined;
       return { request, ...(sight.timed && wakeAt !== undefined ? { wakeAt } : {}) };
     },
   };

@@ -2,13 +2,16 @@ import { AppError } from '@flotilla/errors';
 import type { JsonObject, JsonValue } from '../../domain/json.ts';
 import type { StepKind } from '../../domain/step-kind.ts';
 import { durationMs } from './duration.ts';
+import { eventFields, readEventWait } from './event.ts';
+import { expiryFields } from './expiry.ts';
 import { readSignalWait, signalFields } from './signal.ts';
 
 const MAX_WAIT_MS = 366 * 86_400_000;
 
 /**
  * Waits for a while, or until a time, and leaves `output.until`. Or waits for a signal, and leaves what came with it as `output`,
- * `sentBy`, `sentAt` and `expired`: whether none came.
+ * `sentBy`, `sentAt` and `expired`: whether none came. Or waits for an event of the tenant, and leaves it as `output`, with its `eventId`,
+ * `occurredAt` and `expired`.
  */
 export const waitStep: StepKind = {
   kind: 'wait',
@@ -25,18 +28,28 @@ export const waitStep: StepKind = {
     },
     until: { type: 'string', minLength: 1, description: 'Template of an RFC 3339 time; or `duration`.' },
     ...signalFields,
+    ...eventFields,
+    ...expiryFields,
   },
   read(fields, reader) {
-    if (fields['signal'] !== undefined) return readSignalWait(fields, reader);
-    for (const name of ['schema', 'expiresInMs', 'onExpiry'].filter((one) => fields[one] !== undefined)) {
-      reader.problem(`/${name}`, 'FIELD_INVALID', 'It goes with "signal" only.');
+    const stray = (names: readonly string[], message: string): void => {
+      for (const name of names.filter((one) => fields[one] !== undefined))
+        reader.problem(`/${name}`, 'FIELD_INVALID', message);
+    };
+    if (fields['signal'] !== undefined) {
+      stray(['event', 'when'], 'A step waits for a signal or for an event.');
+      return readSignalWait(fields, reader);
     }
+    stray(['schema'], 'It goes with "signal" only.');
+    if (fields['event'] !== undefined) return readEventWait(fields, reader);
+    stray(['when'], 'It goes with "event" only.');
+    stray(['expiresInMs', 'onExpiry'], 'It goes with "signal" or "event" only.');
     const template = (name: string) =>
       fields[name] === undefined ? undefined : reader.template(`/${name}`, fields[name] as JsonValue);
     const duration = template('duration');
     const until = template('until');
     if ((duration === undefined) === (until === undefined)) {
-      const message = 'Either "duration", "until" or "signal" says what to wait for.';
+      const message = 'Either "duration", "until", "signal" or "event" says what to wait for.';
       reader.problem(duration === undefined ? '/duration' : '/until', 'FIELD_INVALID', message);
     }
     const fixed = fields['duration'];

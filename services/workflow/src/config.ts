@@ -20,6 +20,7 @@ export interface Config extends CommonConfig {
   readonly quickUndoAttempts: number;
   readonly keepRunsDays: number;
   readonly maxConcurrentSteps: number;
+  readonly rides: number;
   readonly lane: {
     readonly runs: number;
     readonly leaseMs: number;
@@ -103,6 +104,13 @@ export const readConfig = (read: EnvironmentReader): Config => ({
     description: 'Steps that one process performs at once.',
     default: 100,
     min: 1,
+    max: 1_000,
+  }),
+  rides: read.integer('WORKFLOW_RIDES', {
+    description:
+      'Runs at Temporal whose short steps one process performs on the way, at once; a tenant has three quarters of them at most. 0: each step is an activity.',
+    default: 32,
+    min: 0,
     max: 1_000,
   }),
   lane: {

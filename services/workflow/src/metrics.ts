@@ -9,6 +9,8 @@ export interface Meters {
   takenOver(why: 'lost' | 'lease'): void;
   /** A run has left the lane: it is settled, it was lost to another driver, or why it was given to Temporal. */
   laneLeft(how: 'settled' | 'lost' | WhyNot): void;
+  /** A ride has ended. */
+  rideEnded(how: 'settled' | 'lost' | WhyNot): void;
   /** Runs were taken from the queue. */
   admitted(runs: number): void;
   /** Says how many runs are in the lane. */
@@ -28,7 +30,9 @@ export function createMeters(metrics: Metrics): Meters {
   );
   const left = metrics.counter('workflow_lane_left_total', 'Runs that left the lane, by how or why.', ['how']);
   const admitted = metrics.counter('workflow_admitted_total', 'Runs that were taken from the queue into the lane.', []);
+  const rides = metrics.counter('workflow_rides_total', 'Rides, by how the run left them, or why.', ['how']);
   return {
+    rideEnded: (how) => rides.inc({ how }),
     laneLeft: (how) => left.inc({ how }),
     admitted: (runs) => admitted.inc(runs),
     laneSize: (count) =>

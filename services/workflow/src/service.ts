@@ -41,10 +41,13 @@ import { workflowVersions } from './grpc/workflow-versions.ts';
 import { workflows } from './grpc/workflows.ts';
 import { createAdmission } from './lane/admission.ts';
 import { driversWith } from './lane/drivers.ts';
+import { createFairQueue } from './lane/fair-queue.ts';
 import { createLane } from './lane/lane.ts';
 import { createMeters } from './metrics.ts';
 import { createNamedAgents } from './queries/named-agents.ts';
 import { createWakeups } from './queries/wakeups.ts';
+import { createInHand } from './rides/in-hand.ts';
+import { createRides } from './rides/rides.ts';
 import { stepKinds } from './steps/catalogue.ts';
 import { createPerformers } from './steps/performers.ts';
 import { emptyQueue } from './sweep/empty-queue.ts';
@@ -85,14 +88,21 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     quickUndoAttempts: config.quickUndoAttempts,
     meters,
   };
+  const steps = createFairQueue({ places: config.maxConcurrentSteps, weightOf });
   const lane = createLane(
     performing,
-    { ...config.lane, concurrentSteps: config.maxConcurrentSteps, weightOf },
-    { startDriver: temporalDrivers.start, moved: wakeups.wake, log },
+    { ...config.lane, weightOf },
+    { steps, startDriver: temporalDrivers.start, moved: wakeups.wake, log },
+  );
+  const inHand = createInHand();
+  const rides = createRides(
+    performing,
+    { rides: config.rides, longestPauseMs: config.lane.longestPauseMs, weightOf },
+    { inHand, steps, moved: wakeups.wake },
   );
   const { leaseMs } = config.lane;
   const admission = createAdmission({ db, lane, leaseMs, meters, log, everyMs: Math.min(500, config.sweepEveryMs) });
-  const drivers = driversWith(lane, temporalDrivers);
+  const drivers = driversWith(lane, rides, temporalDrivers);
   const grants = kit.clientOf(GrantService, config.identityAddress);
   const { verify } = kit;
   const tokenForGrant = (grantId: string) => tokens.forGrant(grantId);
@@ -112,7 +122,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     bundlePath: bundlePath(),
     activities: {
-      ...createActivities(performing, log, wakeups.wake),
+      ...createActivities(performing, { rides, inHand, log, moved: wakeups.wake }),
       ...createScheduleActivities({ db, now, newId, log }, scheduleSync.wake, launcher.wake),
     },
     maxConcurrentActivities: config.maxConcurrentSteps,
@@ -176,7 +186,10 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       phase: 'work',
       start: async () => worker.start(),
       check: () => worker.check(),
-      stop: (graceMs) => worker.stop(graceMs),
+      stop(graceMs) {
+        rides.close();
+        return worker.stop(graceMs);
+      },
     },
     { name: 'schedules', phase: 'work', start: async () => scheduleSync.start(), stop: () => scheduleSync.stop() },
     { name: 'launcher', phase: 'work', start: async () => launcher.start(), stop: () => launcher.stop() },

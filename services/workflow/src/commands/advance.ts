@@ -29,8 +29,15 @@ export interface Moved {
   readonly more: boolean;
 }
 
+/** What came of a move of a driver. */
+export interface Driven extends Moved {
+  /** The run after it, and before. */
+  readonly run: Run;
+  readonly before: Run;
+}
+
 /** Asks the interpreter what is next, journals what is about to happen, and answers all that is under way. Asked again, it answers the same and writes nothing. */
-export async function advance(moving: Moving, tx: Tx<Schema>, instanceId: string, epoch: number): Promise<Moved> {
+export async function advance(moving: Moving, tx: Tx<Schema>, instanceId: string, epoch: number): Promise<Driven> {
   return driveOn(moving, tx, await lockRun(moving, tx, instanceId), epoch);
 }
 
@@ -41,10 +48,10 @@ export async function driveOn(
   run: Run,
   epoch: number,
   ...outcomes: readonly JournalEntry[]
-): Promise<Moved> {
+): Promise<Driven> {
   const { run: after, actions, more } = await moveOn(moving, tx, run, epoch, ...outcomes);
   if (after.instance.wakeWanted) await clearWake(tx, run.instance.id);
-  return { length: after.instance.journalLength, actions, more };
+  return { length: after.instance.journalLength, actions, more, run: after, before: run };
 }
 
 /** Journals the outcomes of what was under way, if any, and what is about to happen after them. */

@@ -8,7 +8,7 @@ import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-rep
 import type { JournalEntry, StepError } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { RetryPolicy } from '../domain/step-kind.ts';
-import { advance, driveOn, type Moved } from './advance.ts';
+import { advance, type Driven, driveOn } from './advance.ts';
 import {
   type Assignment,
   ask,
@@ -40,9 +40,9 @@ export async function performStep(
   performing: Performing,
   work: Assignment & { readonly retry: RetryPolicy },
   control: Control,
-): Promise<Moved> {
+): Promise<Driven> {
   const { db } = performing;
-  const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
+  const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claimStep(tx, work, 'begins'));
   const scope = driverScope(work.tenantId, claimed?.instance.traceparent);
   if (claimed === undefined) return db.inTenant(scope, (tx) => advance(performing, tx, work.instanceId, work.epoch));
   const settle = (outcome: JournalEntry) => db.inTenant(scope, (tx) => settleStep(performing, tx, work, outcome));
@@ -50,7 +50,7 @@ export async function performStep(
   const fail = ({ reason, message }: StepError, refused = false) =>
     settle({ kind: 'step_failed', ...at, reason, message, ...(refused ? { refused } : {}) });
 
-  if (claimed.cancelled) return fail(cancelled);
+  if (claimed.cancelled) return fail(cancelledStep);
   if (claimed.task.attempts > claimed.task.maxAttempts + MAX_LOST_ATTEMPTS) return fail(lost);
   const startedAt = performance.now();
   const count = (outcome: 'done' | 'failed' | 'again') =>
@@ -63,7 +63,7 @@ export async function performStep(
     const question = { tenantId, instance, stepKind, effectKey, timeoutMs, request: input as JsonObject };
     facts = await ask(performing, question, control.signal);
   } catch (failure) {
-    if (control.wasCancelled()) return fail(cancelled);
+    if (control.wasCancelled()) return fail(cancelledStep);
     if (control.signal.aborted) throw failure;
     const known = stepError(failure);
     if (isFinal(known.error, claimed.task, work.retry)) {
@@ -78,11 +78,15 @@ export async function performStep(
   return settle({ kind: 'step_completed', ...at, facts });
 }
 
-const cancelled = { reason: 'CANCELLED', message: 'The run was cancelled while the step was under way.' };
+export const cancelledStep = { reason: 'CANCELLED', message: 'The run was cancelled while the step was under way.' };
 const lost = { reason: 'STEP_LOST', message: 'The processes that performed the step died with it too often.' };
 
-/** Undefined where the step has its outcome already. */
-async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefined> {
+/** Claims a step for an attempt that begins, or for one that goes on. Undefined where the step has its outcome already. */
+export async function claimStep(
+  tx: Tx<Schema>,
+  work: Assignment,
+  attempt: 'begins' | 'goes on',
+): Promise<Claimed | undefined> {
   // In one round trip.
   const [instance, task, cancel] = await Promise.all([
     findInstance(tx, work.instanceId),
@@ -93,18 +97,19 @@ async function claim(tx: Tx<Schema>, work: Assignment): Promise<Claimed | undefi
     throw staleDriver();
   }
   if (task.status !== 'running') return undefined;
-  claimTask(tx, task.id, work.claim);
+  const counted = attempt === 'begins' ? 1 : 0;
+  claimTask(tx, task.id, work.claim, counted);
   const input = task.inputAt === undefined ? task.input : await findPayload(tx, work.instanceId, task.inputAt, 'input');
-  return { task: { ...task, input, attempts: task.attempts + 1 }, instance, cancelled: cancel !== undefined };
+  return { task: { ...task, input, attempts: task.attempts + counted }, instance, cancelled: cancel !== undefined };
 }
 
 /** Writes the outcome, if this attempt still is the one that may. */
-async function settleStep(
+export async function settleStep(
   performing: Performing,
   tx: Tx<Schema>,
   work: Assignment,
   outcome: JournalEntry,
-): Promise<Moved> {
+): Promise<Driven> {
   const run = await lockRun(performing, tx, work.instanceId);
   const task = await lockTask(tx, work);
   if (task?.claim !== work.claim || task.status !== 'running') throw staleDriver();
@@ -115,7 +120,7 @@ async function settleStep(
 export async function abandonStep(
   performing: Performing,
   work: Omit<Assignment, 'claim' | 'timeoutMs'>,
-): Promise<Moved> {
+): Promise<Driven> {
   return performing.db.inTenant(driverScope(work.tenantId), async (tx) => {
     const run = await lockRun(performing, tx, work.instanceId);
     const task = await lockTask(tx, work);
@@ -128,7 +133,7 @@ export async function abandonStep(
       stepId,
       visit,
       attempts: task.attempts,
-      ...cancelled,
+      ...cancelledStep,
     });
   });
 }

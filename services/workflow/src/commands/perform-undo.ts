@@ -13,7 +13,7 @@ import { afterUndo } from '../domain/fold-effects.ts';
 import type { JournalEntry, Visit } from '../domain/journal.ts';
 import { visitKey } from '../domain/path.ts';
 import { effectKey } from '../domain/scope.ts';
-import { advance, driveOn, type Moved } from './advance.ts';
+import { advance, type Driven, driveOn } from './advance.ts';
 import { type Assignment, attemptWithin, type Control, driverScope, type Performing, stepError } from './perform.ts';
 import { lockRun, type Run, staleDriver } from './run.ts';
 
@@ -31,7 +31,7 @@ export async function performUndo(
   performing: Performing,
   work: Assignment & { readonly pace: 'quick' | 'slow' },
   control: Control,
-): Promise<Moved> {
+): Promise<Driven> {
   const { db } = performing;
   const claimed = await db.inTenant(driverScope(work.tenantId), (tx) => claim(tx, work));
   const scope = driverScope(work.tenantId, claimed?.traceparent);
@@ -107,7 +107,7 @@ async function settleUndo(
   tx: Tx<Schema>,
   work: Assignment,
   outcome: JournalEntry,
-): Promise<Moved> {
+): Promise<Driven> {
   const run = await lockRun(performing, tx, work.instanceId);
   const undo = await lockCompensation(tx, work);
   if (undo?.claim !== work.claim || undo.status === 'completed') throw staleDriver();

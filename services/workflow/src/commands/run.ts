@@ -30,10 +30,17 @@ export function factsOf({ id, workflowId, workflowSlug, workflowVersion, created
   return { id, workflowId, workflowSlug, workflowVersion, startedBy: createdBy };
 }
 
-export async function lockRun({ definitions, states }: Moving, tx: Tx<Schema>, instanceId: string): Promise<Run> {
+export async function lockRun(
+  { definitions, states }: Moving,
+  tx: Tx<Schema>,
+  instanceId: string,
+  /** What the caller knows of the run: where nobody has written its journal since, nothing more is read. */
+  known?: Pick<Run, 'instance' | 'state'>,
+): Promise<Run> {
   const instance = await lockInstance(tx, instanceId);
   if (instance === undefined) throw new AppError('not_found', 'INSTANCE_NOT_FOUND', 'There is no such run.');
   const definition = await definitions.ofVersion(tx, instance.workflowId, instance.workflowVersion);
+  if (instance.journalLength === known?.instance.journalLength) return { instance, definition, state: known.state };
   let { length, state, bytes } = states.get(instanceId);
   if (length === 0 && instance.journalLength === 1) return { instance, definition, state: justStarted(instance) };
   while (length < instance.journalLength) {

@@ -88,10 +88,34 @@ function atPlace(tx: ReadTx<Schema>, { instanceId, path, visit }: StepPlace) {
     .where('visit', '=', visit);
 }
 
-/** Counts an attempt and makes it the one that may write the outcome. */
-export function claimTask(tx: Tx<Schema>, taskId: string, claim: number): void {
-  tx.send(
-    tx.updateTable('tasks').set({ claim, attempts: sql<number>`attempts + 1` }).where('id', '=', taskId).compile(),
+/** Counts an attempt, unless it is one that goes on, and makes it the one that may write the outcome. */
+export function claimTask(tx: Tx<Schema>, taskId: string, claim: number, counted = 1): void {
+  const attempts = sql<number>`attempts + ${counted}::integer`;
+  tx.send(tx.updateTable('tasks').set({ claim, attempts }).where('id', '=', taskId).compile());
+}
+
+/**
+ * Counts the first attempts at steps, by whoever performs them without a claim of its own. Counts and
+ * answers all of them or, where somebody has tried one before, none. Uses the index tasks_visit.
+ */
+export function countFirstAttempts(
+  tx: Tx<Schema>,
+  instanceId: string,
+  visits: readonly Omit<StepPlace, 'instanceId'>[],
+): Promise<readonly Omit<StepPlace, 'instanceId'>[]> {
+  const places = JSON.stringify(visits.map(({ path, visit }) => ({ path, visit })));
+  return tx.ask(
+    sql<Omit<StepPlace, 'instanceId'>>`
+      with untried as (
+        select tasks.id, place.path, place.visit
+        from tasks join jsonb_to_recordset(${places}::jsonb) as place (path text, visit integer)
+          on coalesce(tasks.path, tasks.step_id) = place.path and tasks.visit = place.visit
+        where tasks.instance_id = ${instanceId} and tasks.status = 'running' and tasks.attempts = 0 and tasks.claim = 0
+        for update of tasks
+      )
+      update tasks set attempts = 1 from untried
+      where tasks.id = untried.id and (select count(*) from untried) = ${visits.length}::integer
+      returning untried.path, untried.visit`.compile(tx),
   );
 }
 
@@ -110,7 +134,7 @@ export async function countTaskFailure(
     .execute();
 }
 
-/** A lane had to leave a step in the middle: its attempts count on. */
+/** A step had to be left in the middle: its attempts count on, where nobody has claimed it since. */
 export function countTriedStep(
   tx: Tx<Schema>,
   { instanceId, path, visit }: StepPlace,
@@ -119,6 +143,7 @@ export function countTriedStep(
     readonly failures: number;
     readonly error: { readonly reason: string; readonly message: string };
   },
+  claim = 0,
 ): void {
   tx.send(
     tx
@@ -132,6 +157,7 @@ export function countTriedStep(
       .where('instance_id', '=', instanceId)
       .where(atPath(path))
       .where('visit', '=', visit)
+      .where('claim', '=', claim)
       .compile(),
   );
 }

@@ -9,6 +9,8 @@ export interface StepAction {
   readonly retry: RetryPolicy;
   /** Of one attempt, and never more than the run has left. */
   readonly timeoutMs: number;
+  /** RFC 3339. It was tried, and has to wait until then before it is tried again. */
+  readonly notBefore?: string;
 }
 
 export interface UndoAction {

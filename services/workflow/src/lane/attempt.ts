@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { retryable } from '@flotilla/errors';
 import { ask, isTriedAgain, type Performing, stepError } from '../commands/perform.ts';
 import { asStored } from '../db/json-column.ts';
 import type { StepAction } from '../domain/action.ts';
@@ -25,7 +26,12 @@ export async function attemptInLane(
   performing: Performing,
   held: HeldRun,
   action: StepAction,
-  control: { readonly signal: AbortSignal; readonly longestPauseMs: number },
+  control: {
+    readonly signal: AbortSignal;
+    readonly longestPauseMs: number;
+    /** Whether it is known that nobody has asked before. */
+    readonly isFirst?: boolean;
+  },
 ): Promise<Attempted> {
   const { path, stepId, visit, retry, timeoutMs } = action;
   const open = held.run.state.open.get(visitKey(action));
@@ -50,7 +56,9 @@ export async function attemptInLane(
       failures += 1;
       if (!isTriedAgain(retry, failed.error) || failures >= retry.maxAttempts) {
         count('failed');
-        return { outcome: outcomeEntry(at, { failed }, failures) };
+        const outcome = outcomeEntry(at, { failed }, failures);
+        const refused = control.isFirst === true && failures === 1 && !retryable(failed.error.code);
+        return { outcome: refused && outcome.kind === 'step_failed' ? { ...outcome, refused: true } : outcome };
       }
       count('again');
       const pauseMs =

@@ -18,10 +18,12 @@ export interface Driving {
 
 /** What driving needs of its lane. */
 export interface Road {
-  readonly moves: Moves;
+  readonly moves: Pick<Moves, 'settle' | 'lookAgain'>;
   readonly attempt: (held: HeldRun, action: StepAction, signal: AbortSignal) => Promise<Attempted>;
   /** Why the run has to leave now, if it has to: the lane closes, or it has been here too long. */
   readonly mustLeave: () => WhyNot | undefined;
+  /** Whether a run that is to leave does so now, with steps under way: they go on. Absent: it waits for their end. */
+  readonly leavesBehind?: () => boolean;
   /** Whether the lease has run out by this process's own clock: then nothing may be begun any more. */
   readonly isOver: () => boolean;
   readonly isStopped: () => boolean;
@@ -60,7 +62,8 @@ export function driveRun(road: Road, held: HeldRun): Driving {
       const wanted = new Map(course.steps.map((step) => [visitKey(step), step]));
       for (const [key, stop] of doing) if (!wanted.has(key) || road.isStopped()) stop.abort();
       if (road.isOver() && doing.size === 0) return 'lost';
-      if (course.type === 'leave' && doing.size === 0) return { why: course.why, tried };
+      if (course.type === 'leave' && (doing.size === 0 || road.leavesBehind?.() === true))
+        return { why: course.why, tried };
       if (course.type === 'go') for (const [key, step] of wanted) if (!doing.has(key) && !road.isOver()) begin(step);
       await news();
       const moved = await digest(tried);
@@ -93,7 +96,7 @@ export function driveRun(road: Road, held: HeldRun): Driving {
   }
 
   const departed = drive().finally(() => {
-    for (const stop of doing.values()) stop.abort();
+    if (road.leavesBehind === undefined) for (const stop of doing.values()) stop.abort();
   });
   return {
     poke() {

@@ -8,7 +8,7 @@ import type { RunReference } from '../temporal/contract.ts';
 import { attemptInLane } from './attempt.ts';
 import type { WhyNot } from './course.ts';
 import { type Departure, type Driving, driveRun } from './drive-run.ts';
-import { createFairQueue } from './fair-queue.ts';
+import { createFairQueue, type FairQueue } from './fair-queue.ts';
 import type { HeldRun } from './held-run.ts';
 import { createMoves } from './moves.ts';
 import { createPace, type Pace } from './pace.ts';
@@ -18,7 +18,6 @@ import { createPlaces, type Place } from './places.ts';
 export interface LaneLimits {
   /** Runs at once; 0: no lane, Temporal drives everything. */
   readonly runs: number;
-  readonly concurrentSteps: number;
   /** Moves that are written at once. */
   readonly concurrentMoves: number;
   readonly leaseMs: number;
@@ -61,16 +60,17 @@ export function createLane(
   performing: Performing,
   limits: LaneLimits,
   needs: {
+    /** Steps that this process performs at once. */
+    readonly steps: FairQueue;
     readonly startDriver: (run: RunReference, afterMs: number) => void;
     readonly moved: (instanceId: string) => void;
     readonly log: Logger;
   },
 ): Lane {
   const { db, meters } = performing;
-  const { log, startDriver } = needs;
+  const { log, startDriver, steps } = needs;
   const { leaseMs, longestStayMs, longestPauseMs, weightOf } = limits;
   const places = createPlaces({ runs: limits.runs, weightOf });
-  const steps = createFairQueue({ places: limits.concurrentSteps, weightOf });
   const writes = createFairQueue({ places: limits.concurrentMoves, weightOf });
   const moves = createMoves(performing, {
     queue: writes,
@@ -91,8 +91,10 @@ export function createLane(
       moves,
       attempt: (of: HeldRun, action: Parameters<typeof attemptInLane>[2], signal: AbortSignal) =>
         steps.run(of.tenantId, () => attemptInLane(performing, of, action, { signal, longestPauseMs })),
-      mustLeave: (): WhyNot | undefined =>
-        closing ? 'closing' : performance.now() - enteredAt > longestStayMs ? 'too_long' : undefined,
+      mustLeave(): WhyNot | undefined {
+        if (begun.run.definition.driver === 'temporal') return 'insists';
+        return closing ? 'closing' : performance.now() - enteredAt > longestStayMs ? 'too_long' : undefined;
+      },
       isOver: run.isOver,
       isStopped: () => stopped,
     };

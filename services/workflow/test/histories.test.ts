@@ -121,7 +121,10 @@ const shapes: readonly Shape[] = [
         kind: 'map',
         items: `\${[${Array.from({ length: 24 }, (_, index) => index).join(', ')}]}`,
         maxConcurrency: 2,
-        steps: [record('item')],
+        steps: [
+          { id: 'ask', kind: 'agent', agentId: '${input.agentId}', prompt: '${item}', next: 'item' },
+          record('item'),
+        ],
         next: 'last',
       },
     ],

@@ -96,7 +96,8 @@ export function createRideMoves(
   };
 }
 
-async function countSteps(tx: Tx<Schema>, { run, actions, more }: Known, ride: Riding) {
+/** Answers after the transaction, so nothing may be made of the answer here: it would fail unheard with the transaction. */
+function countSteps(tx: Tx<Schema>, { run, actions, more }: Known, ride: Riding) {
   if (more || ride.tried.length > 0 || !ride.goesOn()) return [];
   const fresh = ridableSteps(run, actions).filter((step) => !ride.own.has(visitKey(step)));
   return fresh.length === 0 ? [] : countFirstAttempts(tx, run.instance.id, fresh);

@@ -75,13 +75,25 @@ export function createRides(
     return run;
   }
 
+  /** One that is stopped before its turn does not wait for it. */
+  function inTurn(tenantId: string, stop: AbortSignal, work: () => Promise<Attempted>): Promise<Attempted> {
+    const stopped = Promise.withResolvers<Attempted>();
+    const giveUp = () => stopped.resolve({ stopped: true });
+    stop.addEventListener('abort', giveUp, { once: true });
+    const turn = steps.run(tenantId, async (): Promise<Attempted> => {
+      stop.removeEventListener('abort', giveUp);
+      return stop.aborted ? { stopped: true } : work();
+    });
+    return Promise.race([turn, stopped.promise]);
+  }
+
   function attempt(run: RiddenRun, action: StepAction, signal: AbortSignal): Promise<Attempted> {
     const { tenantId, instanceId } = run;
     const visit = visitKey(action);
     run.begun.add(visit);
     const { attempted, abort } = inHand.begin(instanceId, visit, (stop) =>
-      steps.run(tenantId, async () =>
-        run.isOver() || stop.aborted
+      inTurn(tenantId, stop, async () =>
+        run.isOver()
           ? { stopped: true }
           : attemptInLane(performing, run, action, { signal: stop, longestPauseMs, isFirst: true }),
       ),

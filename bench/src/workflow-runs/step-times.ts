@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { Benchmark } from '../benchmark.ts';
 import { openCallers } from '../fleet/rest.ts';
 import { percentile } from '../measure/statistics.ts';
@@ -63,21 +64,15 @@ async function follow({ url, apiKey }: { readonly url: string; readonly apiKey: 
   const followedFrom = performance.timeOrigin + performance.now();
   const eventMs: number[] = [];
   let firstStepAt = 0;
-  let text = '';
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+  for await (const { event, data } of events) {
+    if (event !== undefined && event !== 'message') continue;
     const now = performance.timeOrigin + performance.now();
-    text += chunk;
-    const events = text.split('\n\n');
-    text = events.pop() ?? '';
-    for (const event of events) {
-      const data = /^data: ?(\{.*)$/m.exec(event)?.[1];
-      if (data === undefined) continue;
-      const { kind, occurTime } = JSON.parse(data) as Update;
-      const at = Date.parse(occurTime);
-      if (kind === 'step_started' && firstStepAt === 0) firstStepAt = at;
-      // What was over before anybody followed tells nothing about the way.
-      if (kind === 'step_completed' && at >= followedFrom) eventMs.push(Math.max(0, now - at));
-    }
+    const { kind, occurTime } = JSON.parse(data) as Update;
+    const at = Date.parse(occurTime);
+    if (kind === 'step_started' && firstStepAt === 0) firstStepAt = at;
+    // What was over before anybody followed tells nothing about the way.
+    if (kind === 'step_completed' && at >= followedFrom) eventMs.push(Math.max(0, now - at));
   }
   return { firstStepAt, eventMs };
 }

@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { CallOptions, Fleet } from './fleet.ts';
 
 /** One server-sent event. */
@@ -30,17 +31,8 @@ export async function* readStream(
   });
   if (!response.ok || response.body === null) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   try {
-    let text = '';
-    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-      const blocks = (text + chunk).split('\n\n');
-      text = blocks.pop() ?? '';
-      for (const block of blocks) {
-        const line = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
-        const data = line('data');
-        if (data === undefined) continue;
-        yield { id: line('id') ?? '', event: line('event') ?? 'message', data: JSON.parse(data) };
-      }
-    }
+    const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+    for await (const { id = '', event = 'message', data } of events) yield { id, event, data: JSON.parse(data) };
   } finally {
     abort.abort();
   }

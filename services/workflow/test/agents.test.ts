@@ -119,6 +119,31 @@ test('a definition that names an agent is refused when there is none, or it is r
   stranger.close();
 });
 
+test('llm-agent is asked once for each agent that the cache does not know, for all of them at once', async () => {
+  const ids = Array.from({ length: 6 }, () => randomUUID());
+  const asked: string[] = [];
+  const { promise: all, resolve: allAsked } = Promise.withResolvers<void>();
+  const script = wellScript();
+  fleet.neighbours.script = {
+    ...script,
+    async agent(id) {
+      asked.push(id);
+      if (asked.length === ids.length) allAsked();
+      await all;
+      return script.agent(id);
+    },
+  };
+  const steps = [...ids, ...ids].map((agentId, at, { length }) => ({
+    ...{ id: `ask_${at}`, kind: 'agent', agentId, agentVersion: at < ids.length ? 0 : 2, prompt: 'Read.' },
+    next: at + 1 < length ? `ask_${at + 1}` : '$end',
+  }));
+  const { problems } = await fleet.workflows.checkWorkflow({ definition: { steps } });
+  expect(asked.toSorted()).toEqual(ids.toSorted());
+  expect(problems.map(({ pointer, reason }) => `${pointer} ${reason}`)).toEqual(
+    ids.map((_, at) => `/steps/${ids.length + at}/agentVersion AGENT_VERSION_UNKNOWN`),
+  );
+});
+
 test('an agent whose event has not come yet is known to llm-agent', async () => {
   const id = randomUUID();
   fleet.neighbours.script = wellScript();

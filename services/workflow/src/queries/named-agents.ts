@@ -21,6 +21,13 @@ export function isUuid(text: string): boolean {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** How many agents llm-agent is asked for at the same time. */
+const ASKED_AT_ONCE = 8;
+
+function keyOf({ by, name }: AgentReference): string {
+  return `${by} ${name}`;
+}
+
 /**
  * The cache answers for the agents that it knows. What it would refuse is asked of llm-agent, for the cache may not have heard of
  * it yet; where the caller may not ask there, or nobody answers, the cache's word counts.
@@ -35,15 +42,21 @@ export function createNamedAgents(db: Database<Schema>, agents: GrpcClient<typeo
     return found && fromAgent(found);
   }
 
-  async function problemWith(call: Call, reference: AgentReference, cached: KnownAgent | undefined) {
-    const problem = problemWithAgent(reference, cached);
-    if (problem === undefined || (reference.by === 'id' && !isUuid(reference.name))) return problem;
-    try {
-      return problemWithAgent(reference, await ask(call, reference));
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'not_found') return problemWithAgent(reference, undefined);
-      return problem;
-    }
+  /** What llm-agent says of agents, each asked for once, some at a time; those that it says nothing of are not among them. */
+  async function askAll(call: Call, references: readonly AgentReference[]) {
+    const left = new Map(references.map((reference) => [keyOf(reference), reference])).entries();
+    const said = new Map<string, KnownAgent | undefined>();
+    const askOn = async (): Promise<void> => {
+      for (const [key, reference] of left) {
+        try {
+          said.set(key, await ask(call, reference));
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'not_found') said.set(key, undefined);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askOn));
+    return said;
   }
 
   return {
@@ -52,13 +65,19 @@ export function createNamedAgents(db: Database<Schema>, agents: GrpcClient<typeo
       const namesBy = (by: AgentReference['by']) => references.filter((one) => one.by === by).map(({ name }) => name);
       const names = { ids: namesBy('id').filter(isUuid), slugs: namesBy('slug') };
       const cached = await db.read(call, (tx) => findAgents(tx, names));
-      const problems: Problem[] = [];
-      for (const reference of references) {
+      const byCache = references.map((reference) => {
         const known = cached.find((agent) => agent[reference.by] === reference.name);
-        const problem = await problemWith(call, reference, known);
-        if (problem !== undefined) problems.push(problem);
-      }
-      return problems;
+        return { reference, problem: problemWithAgent(reference, known) };
+      });
+      const doubtful = byCache.filter(({ problem }) => problem !== undefined).map(({ reference }) => reference);
+      const said = await askAll(
+        call,
+        doubtful.filter(({ by, name }) => by === 'slug' || isUuid(name)),
+      );
+      return byCache.flatMap(({ reference, problem }) => {
+        const key = keyOf(reference);
+        return (said.has(key) ? problemWithAgent(reference, said.get(key)) : problem) ?? [];
+      });
     },
   };
 }

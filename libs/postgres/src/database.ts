@@ -38,6 +38,13 @@ export interface Database<S> {
    * db.write(call, async (tx) => toLoanMessage(await lendBook(lending, tx, call.principal.tenantId, request)))
    */
   write<T>(call: WriteCall, body: (tx: Tx<S>) => Promise<T>): Promise<T>;
+  /**
+   * What an earlier call with the same idempotency key and request was answered; undefined where there was none, or the call has
+   * no key. Claims nothing: for what is too slow, or better not done again, before `write`.
+   *
+   * @throws AppError `invalid_argument IDEMPOTENCY_KEY_REUSED`, `unavailable`, `deadline_exceeded`, …
+   */
+  replied<T>(call: WriteCall): Promise<T | undefined>;
   /** One read-only transaction. */
   read<T>(call: ReadCall, body: (tx: ReadTx<S>) => Promise<T>): Promise<T>;
   /** For consumers, sweeps and workers, which have no call; and for the second transaction of a call (`scopeOf`). */
@@ -61,6 +68,7 @@ export function createDatabase<S>(options: DatabaseOptions): Database<S> {
   return {
     write: (call, body) =>
       transactions.writing(scopeOf(call), { deadline: call.deadline, idempotency: call.idempotency }, body),
+    replied: async <T>(call: WriteCall) => (await transactions.replied(scopeOf(call), call)) as T | undefined,
     read: (call, body) => transactions.reading(scopeOf(call), call.deadline, body),
     async inTenant(scope, body) {
       if (scope.tenantId === '') throw new AppError('internal', 'TENANT_MISSING', 'Something went wrong on our side.');

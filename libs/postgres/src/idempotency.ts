@@ -19,16 +19,14 @@ export function claimStatement(scope: TransactionScope, call: IdempotencyScope):
   };
 }
 
-/** The reply of the earlier call with the same key. */
+/** The reply of the earlier call with the same key; undefined where none has ended well. */
 export async function keptReply(session: Session, scope: TransactionScope, call: IdempotencyScope): Promise<unknown> {
   const { rows } = await session.run({
     text: 'select request_hash, reply from idempotency_keys where tenant_id = $1 and actor_id = $2 and key = $3',
     values: [scope.tenantId, scope.actor.id, call.key],
   });
   const kept = rows[0] as KeptReply | undefined;
-  if (kept?.reply == null) {
-    throw new AppError('aborted', 'IDEMPOTENCY_KEY_IN_USE', 'A call with this idempotency key is running. Try again.');
-  }
+  if (kept?.reply == null) return undefined;
   if (!kept.request_hash.equals(call.requestHash)) {
     throw new AppError(
       'invalid_argument',
@@ -37,6 +35,10 @@ export async function keptReply(session: Session, scope: TransactionScope, call:
     );
   }
   return call.decode(kept.reply);
+}
+
+export function keyInUse(): AppError {
+  return new AppError('aborted', 'IDEMPOTENCY_KEY_IN_USE', 'A call with this idempotency key is running. Try again.');
 }
 
 /** Keeps the reply; goes along with `commit`. */

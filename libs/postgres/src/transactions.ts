@@ -4,7 +4,7 @@ import type { Logger } from '@flotilla/observability';
 import type { Pool } from 'pg';
 import { propsOver } from './connection.ts';
 import { type Conflicts, isConnectionLoss, isStalePlan, notCommitted, toDatabaseError } from './errors.ts';
-import { claimStatement, keepStatement, keptReply } from './idempotency.ts';
+import { claimStatement, keepStatement, keptReply, keyInUse } from './idempotency.ts';
 import { type IdempotencyScope, settingsStatement, type TransactionScope } from './scope.ts';
 import { openSession, type Session, type Statement } from './session.ts';
 import { ReadTx, Tx } from './tx.ts';
@@ -40,7 +40,7 @@ export function createTransactions<S>(options: TransactionsOptions) {
   async function once<T>(
     scope: TransactionScope,
     { deadline, idempotency }: Terms,
-    body: ((tx: Tx<S>) => Promise<T>) | { readonly read: (tx: ReadTx<S>) => Promise<T> },
+    body: ((tx: Tx<S>) => Promise<T>) | { readonly read: (tx: ReadTx<S>, session: Session) => Promise<T> },
   ): Promise<T> {
     const remainingMs = deadline && deadline.getTime() - now().getTime();
     if (remainingMs !== undefined && remainingMs <= 0) {
@@ -58,12 +58,13 @@ export function createTransactions<S>(options: TransactionsOptions) {
       session.send(settingsStatement(scope, statementTimeoutMs));
       if (idempotency && (await session.run(claimStatement(scope, idempotency))).rowCount !== 1) {
         const reply = await keptReply(session, scope, idempotency);
+        if (reply === undefined) throw keyInUse();
         await session.run(rollback);
         return reply as T;
       }
       const props = propsOver(session, toError);
       const tx = readOnly ? undefined : new Tx<S>(props, scope, session);
-      const result = readOnly ? await body.read(new ReadTx<S>(props, scope)) : await body(tx as Tx<S>);
+      const result = readOnly ? await body.read(new ReadTx<S>(props, scope), session) : await body(tx as Tx<S>);
       if (idempotency) session.send(keepStatement(scope, idempotency, result));
       const wrote = await end(session, readOnly);
       if (wrote) onCommit?.();
@@ -95,6 +96,9 @@ export function createTransactions<S>(options: TransactionsOptions) {
   return {
     reading: <T>(scope: TransactionScope, deadline: Date | undefined, body: (tx: ReadTx<S>) => Promise<T>) =>
       again(() => once(scope, { deadline }, { read: body })),
+    replied: (scope: TransactionScope, { deadline, idempotency }: Terms) =>
+      idempotency &&
+      again(() => once(scope, { deadline }, { read: (_, session) => keptReply(session, scope, idempotency) })),
     writing: <T>(scope: TransactionScope, terms: Terms, body: (tx: Tx<S>) => Promise<T>) =>
       again(() => once(scope, terms, body)),
   };

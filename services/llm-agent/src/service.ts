@@ -103,6 +103,12 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     retry: { firstDelayMs: limits.retryFirstDelayMs, maxDelayMs: limits.retryMaxDelayMs },
     gather: { ms: limits.gatherMs, characters: 256 },
     lookEveryMs: limits.lookEveryMs,
+    takeInput: createTakeInput({
+      fetch: outbound.fetch,
+      allowedHosts,
+      maxBytes: limits.maxInputBytes,
+      timeoutMs: limits.inputTimeoutMs,
+    }),
     start: {
       agents: createKnownAgents(),
       lease,
@@ -116,12 +122,6 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     },
   };
   const executor = createExecutor(executing);
-  const takeInput = createTakeInput({
-    fetch: outbound.fetch,
-    allowedHosts,
-    maxBytes: limits.maxInputBytes,
-    timeoutMs: limits.inputTimeoutMs,
-  });
   const conversing = createConversing(executing, executor);
   const sweep = createSweep({
     db,
@@ -161,12 +161,12 @@ export function createService(config: Config, { tools = unavailableTools, ...ove
     grpc: [
       implement(AgentService, agents(db, keeping)),
       implement(AgentVersionService, agentVersions(db, keeping)),
-      implement(ExecutionService, executions(db, executor, takeInput)),
+      implement(ExecutionService, executions(db, executor)),
       implement(ReplayService, replays(db, executing.start, executor)),
       implement(ToolCallService, toolCalls(db)),
       implement(BudgetService, budgets(db, keeping)),
       implement(PriceService, prices(db, keeping)),
-      implement(ConversationService, conversations(db, { now, newId }, conversing, takeInput)),
+      implement(ConversationService, conversations(db, { now, newId }, conversing)),
       implement(ProviderService, providersOf(db, providerKeeping, createProviderTest({ db, providers, now }))),
       implement(OwnProviderService, ownProviders(db, providerKeeping)),
       implement(UsageService, usage(db, keeping)),

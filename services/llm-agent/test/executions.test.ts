@@ -268,6 +268,19 @@ test.each(['the same', 'another'])('cancelling on %s replica closes the socket o
   expect(await where.executions.cancelExecution({ id })).toMatchObject({ status: ExecutionStatus.CANCELLED });
 });
 
+test('executions are found by agent, status, their time and whoever began them', async () => {
+  const { execution } = await execute([modelReplies.text('Hello.')]);
+  const { id, agentId, createdBy, createTime } = execution;
+  const found = async (filter: Parameters<typeof fleet.executions.listExecutions>[0]) =>
+    (await fleet.executions.listExecutions({ agentId, ...filter })).executions.map((one) => one.id);
+  const later = createTime && { ...createTime, seconds: createTime.seconds + 1n };
+  expect(await found({ createdBy, createdFrom: createTime, createdBefore: later })).toEqual([id]);
+  expect(await found({ createdBy: randomUUID() })).toEqual([]);
+  expect(await found({ createdFrom: later })).toEqual([]);
+  expect(await found({ createdBefore: createTime })).toEqual([]);
+  expect(await found({ status: ExecutionStatus.FAILED })).toEqual([]);
+});
+
 test("another tenant's execution does not exist", async () => {
   const { execution } = await execute([modelReplies.text('Hello.')]);
   const other = await fleet.as({ tenantId: tenant() });

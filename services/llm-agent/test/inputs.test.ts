@@ -24,6 +24,8 @@ let files: Server;
 let filesUrl: string;
 /** What is at `/picture`. */
 const picture = png();
+/** What is at `/huge`: more than one message carries. */
+const huge = png(2_500_000);
 let asked: string[] = [];
 /** A tenant's provider; the operator's is the harness's. */
 let other: ScriptedModel;
@@ -34,6 +36,7 @@ beforeAll(async () => {
     asked.push(request.url ?? '');
     if (request.url === '/picture') response.writeHead(200, { 'content-type': 'image/png' }).end(picture);
     else if (request.url === '/large') response.writeHead(200).end(png(maxInputBytes));
+    else if (request.url === '/huge') response.writeHead(200).end(huge);
     else if (request.url === '/elsewhere') response.writeHead(302, { location: '/picture' }).end();
     else if (request.url === '/hang') response.writeHead(200).write(picture);
     else response.writeHead(404).end();
@@ -217,6 +220,54 @@ test('what was said with a picture is told with it as long as it is in the windo
   await fleet.conversations.updateConversation({ id, window: { tokenBudget: 1_000 } });
   await say(id, 'And now?');
   expect(JSON.stringify(fleet.model.requests.at(-1)?.messages)).not.toContain('image_url');
+});
+
+test('a call that is repeated under its key reads no address again', async () => {
+  const agentId = await fleet.createAgent();
+  const { id: conversationId } = await fleet.conversations.createConversation({ agentId });
+  fleet.model.play([modelReplies.text('I see.')]);
+  asked = [];
+  const parts = [at(`${filesUrl}/picture`)];
+  const execute = (prompt = 'x') =>
+    fleet.executions.executeAgent({ agentId, prompt, parts }, { idempotencyKey: `e-${agentId}` });
+  const send = () =>
+    fleet.conversations.sendMessage({ conversationId, content: 'x', parts }, { idempotencyKey: `s-${agentId}` });
+  const [execution, turn] = [await execute(), await send()];
+  expect(asked).toHaveLength(2);
+  expect([await execute(), await send()]).toEqual([execution, turn]);
+  await expect(execute('y')).rejects.toMatchObject({ reason: 'IDEMPOTENCY_KEY_REUSED' });
+  expect(asked).toHaveLength(2);
+});
+
+test('a file is read back whole, in pieces, by those who may read the execution that has it', async () => {
+  const replica = await fleet.replica({ LLM_AGENT_MAX_INPUT_BYTES: '3000000' });
+  const { executions } = replica;
+  const [data, others] = [huge, png()];
+  const { id: executionId } = await execute([at(`${filesUrl}/huge`)], {}, executions);
+  await execute([file(others)]);
+  const sha256 = hashOf(data);
+  const pieces: Uint8Array[] = [];
+  for (let offset = 0; ; ) {
+    const { data: piece, nextOffset, ...about } = await executions.getInputFile({ executionId, sha256, offset });
+    expect(about).toMatchObject({ mediaType: 'image/png', size: data.length });
+    pieces.push(piece);
+    if (nextOffset === 0) break;
+    offset = nextOffset;
+  }
+  expect(pieces).toHaveLength(3);
+  expect(Buffer.concat(pieces).equals(data)).toBe(true);
+  await expect(executions.getInputFile({ executionId, sha256, offset: data.length })).rejects.toMatchObject({
+    reason: 'OFFSET_INVALID',
+  });
+  // That of another execution cannot be read by its hash.
+  await expect(executions.getInputFile({ executionId, sha256: hashOf(others) })).rejects.toMatchObject({
+    ...{ code: 'not_found', reason: 'INPUT_FILE_NOT_FOUND' },
+  });
+  const stranger = await fleet.as({ tenantId: tenant() });
+  await expect(stranger.executions.getInputFile({ executionId, sha256 })).rejects.toMatchObject({
+    ...{ code: 'not_found', reason: 'EXECUTION_NOT_FOUND' },
+  });
+  await replica.stop();
 });
 
 test('a replay is told the same files; swapping the prompt leaves them', async () => {

@@ -102,7 +102,10 @@ export interface ExecutionFilter {
   readonly agentId: string;
   readonly conversationId: string;
   readonly replayOfId: string;
+  readonly createdBy: string;
   readonly status: Execution['status'] | undefined;
+  readonly createdFrom: Date | undefined;
+  readonly createdBefore: Date | undefined;
 }
 
 /**
@@ -124,7 +127,10 @@ export async function listExecutionSizes(
   if (filter.agentId !== '') query = query.where('agent_id', '=', filter.agentId);
   if (filter.conversationId !== '') query = query.where('conversation_id', '=', filter.conversationId);
   if (filter.replayOfId !== '') query = query.where('replay_of_id', '=', filter.replayOfId);
+  if (filter.createdBy !== '') query = query.where('created_by', '=', filter.createdBy);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.createdFrom !== undefined) query = query.where('created_at', '>=', filter.createdFrom);
+  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
   return query.orderBy('id', 'desc').limit(page.limit).execute();
 }
 

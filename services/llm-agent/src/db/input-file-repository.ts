@@ -71,6 +71,20 @@ export async function readFiles(
   return new Map(rows.map(({ sha256, data }) => [sha256.toString('hex'), data]));
 }
 
+/** Bytes of a file from an offset on; undefined where it is not kept. */
+export async function readPiece(
+  tx: ReadTx<Schema>,
+  hash: string,
+  { offset, length }: { offset: number; length: number },
+): Promise<Uint8Array | undefined> {
+  const row = await tx
+    .selectFrom('input_files')
+    .select(sql<Buffer>`substring(data from ${offset + 1}::integer for ${length}::integer)`.as('piece'))
+    .where('sha256', '=', toBytes(hash))
+    .executeTakeFirst();
+  return row?.piece;
+}
+
 /** Over all tenants: forgets who had what before a moment, and the files that nobody has any more; answers how many. */
 export async function forgetFiles(tx: Tx<Schema>, before: Date, limit: number): Promise<number> {
   const { rows } = await sql<{ forgotten: bigint }>`

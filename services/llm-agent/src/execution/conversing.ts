@@ -1,3 +1,4 @@
+import type { InputPart } from '@flotilla/contracts/agent';
 import type { Call } from '@flotilla/grpc';
 import { scopeOf } from '@flotilla/postgres';
 import { awaitTurn } from '../commands/await-turn.ts';
@@ -13,7 +14,7 @@ import { type DueSummary, findDueSummary } from '../queries/find-due-summary.ts'
 import type { Begun, Executor, ExecutorOptions } from './executor.ts';
 import type { FollowedNews } from './follow-execution.ts';
 
-export type Saying = Omit<TurnWish, 'ticket'>;
+export type Saying = Omit<TurnWish, 'ticket' | 'input'> & { readonly parts: readonly InputPart[] };
 
 /** Talks with agents for callers: each message is a turn, and each turn is an execution. */
 export interface Conversing {
@@ -27,9 +28,11 @@ const looksBeforeGone = 20;
 export function createConversing(options: ExecutorOptions, executor: Executor): Conversing {
   const { db, runs, start, lookEveryMs, log } = options;
 
-  async function begin(call: Call, saying: Saying): Promise<Begun> {
+  async function begin(call: Call, { parts, ...saying }: Saying): Promise<Begun> {
+    const taken = await executor.takeIn(call, parts);
+    if ('begun' in taken) return taken.begun;
     await sumUp(call, saying.conversationId);
-    const wish = { ...saying, ticket: start.newId() };
+    const wish = { ...saying, input: taken.input, ticket: start.newId() };
     let waited = false;
     try {
       for (;;) {

@@ -1,3 +1,4 @@
+import type { InputPart } from '@flotilla/contracts/agent';
 import type { Call, IdempotencyScope } from '@flotilla/grpc';
 import { scopeOf, type Tx } from '@flotilla/postgres';
 import { requestCancel } from '../commands/request-cancel.ts';
@@ -9,12 +10,14 @@ import type { GivenInput } from '../domain/input.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import { type FollowedNews, type Following, followExecution } from './follow-execution.ts';
 import { type Executing, runExecution } from './run-execution.ts';
+import type { TakeInput } from './take-input.ts';
 
 export interface ExecutionWish {
   readonly agentId: string;
   readonly agentVersion: number;
   readonly prompt: string;
-  readonly input: GivenInput;
+  /** What is told after the prompt, as it was given. */
+  readonly parts: readonly InputPart[];
   /** Where the agent is split: the same key runs the same version. */
   readonly splitKey: string;
 }
@@ -32,6 +35,11 @@ export interface Executor {
    * Without one, those of a `lane` that come at once are written down together.
    */
   begin(call: Call, beginning: Beginning, lane?: string): Promise<Begun>;
+  /**
+   * Takes parts in for what will begin, or answers what an earlier call with the same key and request has begun with them: what
+   * lies at an address is read once.
+   */
+  takeIn(call: Call, parts: readonly InputPart[]): Promise<{ readonly input: GivenInput } | { readonly begun: Begun }>;
   /** Waits for its end, as `execute` does. */
   wait(call: Call, begun: Begun): Promise<Execution>;
   /** Its news from the beginning, as `stream` has them. */
@@ -52,6 +60,7 @@ export type Beginning = (tx: Tx<Schema>) => Promise<Task>;
 
 export interface ExecutorOptions extends Executing, Following {
   readonly start: ExecutionStart;
+  readonly takeInput: TakeInput;
 }
 
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -75,6 +84,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (task?.execution.id !== id) return { id };
     const begun = task;
     return { id, run: runs.run(id, (signal) => runExecution(options, begun, signal)) };
+  }
+
+  const takeIn: Executor['takeIn'] = async (call, parts) => {
+    const id = parts.length === 0 ? undefined : await db.replied<string>(withIdAsReply(call));
+    return id === undefined ? { input: await options.takeInput(parts, call.signal) } : { begun: { id } };
+  };
+
+  async function beginWith(call: Call, { parts, ...wish }: ExecutionWish): Promise<Begun> {
+    const taken = await takeIn(call, parts);
+    if ('begun' in taken) return taken.begun;
+    return begin(call, (tx) => startExecution(start, tx, { ...wish, input: taken.input }), wish.agentId);
   }
 
   async function end(call: Call, id: string): Promise<Execution> {
@@ -115,13 +135,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   return {
     begin,
+    takeIn,
     wait,
     watch,
 
-    execute: async (call, wish) => wait(call, await begin(call, (tx) => startExecution(start, tx, wish), wish.agentId)),
+    execute: async (call, wish) => wait(call, await beginWith(call, wish)),
 
     async *stream(call, wish) {
-      const { id } = await begin(call, (tx) => startExecution(start, tx, wish), wish.agentId);
+      const { id } = await beginWith(call, wish);
       yield* watch(call, id, wish);
     },
 

@@ -9,7 +9,6 @@ import { findConversation, listConversations } from '../db/conversation-reposito
 import type { Schema } from '../db/schema.ts';
 import { conversationNotFound } from '../domain/not-found.ts';
 import type { Conversing } from '../execution/conversing.ts';
-import type { TakeInput } from '../execution/take-input.ts';
 import {
   toBusyPolicy,
   toConversationChange,
@@ -27,7 +26,6 @@ export function conversations(
   db: Database<Schema>,
   keeping: ConversationKeeping,
   conversing: Conversing,
-  takeInput: TakeInput,
 ): ServiceImplementation<typeof ConversationService> {
   return {
     createConversation: (request, call) =>
@@ -72,15 +70,13 @@ export function conversations(
 
     sendMessage: async (request, call) => {
       const busyPolicy = toBusyPolicy(request.busyPolicy);
-      const input = await takeInput(request.parts, call.signal);
-      const { execution, messages } = await conversing.send(call, { ...request, input, busyPolicy });
+      const { execution, messages } = await conversing.send(call, { ...request, busyPolicy });
       return { execution: toExecutionMessage(execution), messages: messages.map(toMessageMessage) };
     },
 
     async *streamMessage(request, call) {
       const busyPolicy = toBusyPolicy(request.busyPolicy);
-      const input = await takeInput(request.parts, call.signal);
-      for await (const news of conversing.stream(call, { ...request, input, busyPolicy })) yield toFollowedUpdate(news);
+      for await (const news of conversing.stream(call, { ...request, busyPolicy })) yield toFollowedUpdate(news);
     },
 
     branchConversation: (request, call) =>

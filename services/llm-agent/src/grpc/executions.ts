@@ -6,29 +6,21 @@ import { findExecution } from '../db/execution-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { executionNotFound } from '../domain/not-found.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { TakeInput } from '../execution/take-input.ts';
 import {
   toAttemptMessage,
+  toExecutionFilter,
   toExecutionMessage,
-  toExecutionStatus,
   toFollowedUpdate,
 } from '../messages/execution-message.ts';
+import { getInputFile } from '../queries/get-input-file.ts';
 import { listExecutions } from '../queries/list-executions.ts';
 
-export function executions(
-  db: Database<Schema>,
-  executor: Executor,
-  takeInput: TakeInput,
-): ServiceImplementation<typeof ExecutionService> {
+export function executions(db: Database<Schema>, executor: Executor): ServiceImplementation<typeof ExecutionService> {
   return {
-    executeAgent: async (request, call) => {
-      const input = await takeInput(request.parts, call.signal);
-      return toExecutionMessage(await executor.execute(call, { ...request, input }));
-    },
+    executeAgent: async (request, call) => toExecutionMessage(await executor.execute(call, request)),
 
     async *streamAgent(request, call) {
-      const input = await takeInput(request.parts, call.signal);
-      for await (const news of executor.stream(call, { ...request, input })) yield toFollowedUpdate(news);
+      for await (const news of executor.stream(call, request)) yield toFollowedUpdate(news);
     },
 
     async *watchExecution(request, call) {
@@ -46,12 +38,13 @@ export function executions(
 
     listExecutions: (request, call) =>
       db.read(call, async (tx) => {
-        const { agentId, conversationId, replayOfId } = request;
-        const filter = { agentId, conversationId, replayOfId, status: toExecutionStatus(request.status) };
+        const filter = toExecutionFilter(request);
         const page = { cursor: pageToken.decode(request.pageToken), size: pageSizeOf(request.pageSize) };
         const { executions, nextPageToken } = await listExecutions(tx, filter, page);
         return { executions: executions.map(toExecutionMessage), nextPageToken };
       }),
+
+    getInputFile: (request, call) => db.read(call, (tx) => getInputFile(tx, request)),
 
     cancelExecution: async (request, call) => toExecutionMessage(await executor.cancel(call, request.id)),
 

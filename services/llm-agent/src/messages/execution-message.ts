@@ -1,13 +1,15 @@
 import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
-import { durationFromMs, timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampDate, timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
 import {
   type ExecutionSchema,
   ExecutionStatus as ExecutionStatusMessage,
   type ExecutionSummarySchema,
   type ExecutionUpdateSchema,
+  type ListExecutionsRequest,
   type ProviderAttemptSchema,
   ProviderAttemptStatus,
 } from '@flotilla/contracts/agent';
+import type { ExecutionFilter } from '../db/execution-repository.ts';
 import type { Execution, ExecutionStatus, ProviderAttempt } from '../domain/execution.ts';
 import type { FollowedNews } from '../execution/follow-execution.ts';
 import { toInputPartMessage } from './input-message.ts';
@@ -151,7 +153,17 @@ export function toExecutionStatusMessage(status: ExecutionStatus): ExecutionStat
   return statusMessages[status];
 }
 
+export function toExecutionFilter(request: ListExecutionsRequest): ExecutionFilter {
+  const { agentId, conversationId, replayOfId, createdBy, createdFrom, createdBefore } = request;
+  return {
+    ...{ agentId, conversationId, replayOfId, createdBy },
+    status: toExecutionStatus(request.status),
+    createdFrom: createdFrom && timestampDate(createdFrom),
+    createdBefore: createdBefore && timestampDate(createdBefore),
+  };
+}
+
 /** Undefined for "unspecified". */
-export function toExecutionStatus(message: ExecutionStatusMessage): ExecutionStatus | undefined {
+function toExecutionStatus(message: ExecutionStatusMessage): ExecutionStatus | undefined {
   return (Object.keys(statusMessages) as ExecutionStatus[]).find((status) => statusMessages[status] === message);
 }

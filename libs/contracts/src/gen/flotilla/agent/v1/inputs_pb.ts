@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/inputs.proto.
  */
 export const file_flotilla_agent_v1_inputs: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9pbnB1dHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxImUKCUlucHV0UGFydBIbCgR0ZXh0GAEgASgJQgu6SAhyBhABKKCNBkgAEiwKBGZpbGUYAiABKAsyHC5mbG90aWxsYS5hZ2VudC52MS5JbnB1dEZpbGVIAEINCgRwYXJ0EgW6SAIIASLlAQoJSW5wdXRGaWxlEm8KCm1lZGlhX3R5cGUYASABKAlCW7pIWHJWUglpbWFnZS9wbmdSCmltYWdlL2pwZWdSCmltYWdlL3dlYnBSCWltYWdlL2dpZlIPYXBwbGljYXRpb24vcGRmUglhdWRpby93YXZSCmF1ZGlvL21wZWcSGwoJZmlsZV9uYW1lGAIgASgJQgi6SAVyAxj/ARIMCgRkYXRhGAMgASgMEhUKA3VybBgEIAEoCUIIukgFcgMY0A8SDAoEc2l6ZRgFIAEoAxIXCgZzaGEyNTYYBiABKAlCB7pIBHICGEBiBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9pbnB1dHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxImUKCUlucHV0UGFydBIbCgR0ZXh0GAEgASgJQgu6SAhyBhABKKCNBkgAEiwKBGZpbGUYAiABKAsyHC5mbG90aWxsYS5hZ2VudC52MS5JbnB1dEZpbGVIAEINCgRwYXJ0EgW6SAIIASLlAQoJSW5wdXRGaWxlEm8KCm1lZGlhX3R5cGUYASABKAlCW7pIWHJWUglpbWFnZS9wbmdSCmltYWdlL2pwZWdSCmltYWdlL3dlYnBSCWltYWdlL2dpZlIPYXBwbGljYXRpb24vcGRmUglhdWRpby93YXZSCmF1ZGlvL21wZWcSGwoJZmlsZV9uYW1lGAIgASgJQgi6SAVyAxj/ARIMCgRkYXRhGAMgASgMEhUKA3VybBgEIAEoCUIIukgFcgMY0A8SDAoEc2l6ZRgFIAEoAxIXCgZzaGEyNTYYBiABKAlCB7pIBHICGEAidQoTR2V0SW5wdXRGaWxlUmVxdWVzdBIeCgxleGVjdXRpb25faWQYASABKAlCCLpIBXIDsAEBEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEhcKBm9mZnNldBgDIAEoBUIHukgEGgIoACJuChRHZXRJbnB1dEZpbGVSZXNwb25zZRISCgptZWRpYV90eXBlGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRzaXplGAMgASgFEgwKBGRhdGEYBCABKAwSEwoLbmV4dF9vZmZzZXQYBSABKAViBnByb3RvMw", [file_buf_validate_validate]);
 
 /**
  * A part of a prompt or a message besides its text, told to the model after it and in this order.
@@ -99,4 +99,78 @@ export type InputFile = Message<"flotilla.agent.v1.InputFile"> & {
  */
 export const InputFileSchema: GenMessage<InputFile> = /*@__PURE__*/
   messageDesc(file_flotilla_agent_v1_inputs, 1);
+
+/**
+ * @generated from message flotilla.agent.v1.GetInputFileRequest
+ */
+export type GetInputFileRequest = Message<"flotilla.agent.v1.GetInputFileRequest"> & {
+  /**
+   * @generated from field: string execution_id = 1;
+   */
+  executionId: string;
+
+  /**
+   * One of those of the execution's parts.
+   *
+   * @generated from field: string sha256 = 2;
+   */
+  sha256: string;
+
+  /**
+   * From which byte on to read: `next_offset` of the answer before.
+   *
+   * @generated from field: int32 offset = 3;
+   */
+  offset: number;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.GetInputFileRequest.
+ * Use `create(GetInputFileRequestSchema)` to create a new message.
+ */
+export const GetInputFileRequestSchema: GenMessage<GetInputFileRequest> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_inputs, 2);
+
+/**
+ * @generated from message flotilla.agent.v1.GetInputFileResponse
+ */
+export type GetInputFileResponse = Message<"flotilla.agent.v1.GetInputFileResponse"> & {
+  /**
+   * @generated from field: string media_type = 1;
+   */
+  mediaType: string;
+
+  /**
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * Of the whole file, in bytes.
+   *
+   * @generated from field: int32 size = 3;
+   */
+  size: number;
+
+  /**
+   * At most 1,048,576 bytes of it.
+   *
+   * @generated from field: bytes data = 4;
+   */
+  data: Uint8Array;
+
+  /**
+   * Where the next piece begins; 0 after the last one.
+   *
+   * @generated from field: int32 next_offset = 5;
+   */
+  nextOffset: number;
+};
+
+/**
+ * Describes the message flotilla.agent.v1.GetInputFileResponse.
+ * Use `create(GetInputFileResponseSchema)` to create a new message.
+ */
+export const GetInputFileResponseSchema: GenMessage<GetInputFileResponse> = /*@__PURE__*/
+  messageDesc(file_flotilla_agent_v1_inputs, 3);
 

@@ -976,6 +976,7 @@ export const WorkflowService: GenService<{
   },
   /**
    * Checks and activates the draft; from then on this version cannot change. Fails with DEFINITION_INVALID and every problem.
+   * What is active as it is written answers as it is.
    *
    * @generated from rpc flotilla.workflow.v1.WorkflowService.ActivateWorkflow
    */

@@ -1,8 +1,15 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKafkaTransport, dropTopics, ensureTopics } from '../src/index.ts';
 import { log } from './agents-database.ts';
 import { kafkaBrokers } from './config.ts';
+import { eventually } from './eventually.ts';
 import { transportContract } from './transport-contract.ts';
 
 transportContract({
@@ -11,21 +18,53 @@ transportContract({
   dropTopics: (names) => dropTopics(kafkaBrokers(), names),
 });
 
-test('an idle connection runs no timers: KafkaJS is patched', async () => {
-  const warnings: Error[] = [];
-  process.on('warning', (warning) => warnings.push(warning));
-  const transport = createKafkaTransport({ brokers: kafkaBrokers(), clientId: 'idle', log });
-  await transport.ping();
-  let timers = 0;
-  const { setTimeout: original } = globalThis;
-  globalThis.setTimeout = Object.assign((...args: Parameters<typeof original>) => {
-    timers += 1;
-    return original(...args);
-  }, original) as typeof original;
-  // Unpatched, a connection starts one timer each millisecond.
-  await delay(200);
-  globalThis.setTimeout = original;
-  expect(timers).toBeLessThan(20);
-  expect(warnings.map(({ name }) => name)).not.toContain('TimeoutNegativeWarning');
+// What KafkaJS does only since it is patched.
+const topic = `patched-${randomBytes(5).toString('hex')}`;
+beforeAll(() => ensureTopics(kafkaBrokers(), [topic], { replication: 1, partitions: 3 }));
+afterAll(() => dropTopics(kafkaBrokers(), [topic]));
+
+test('a subscriber sleeps while nothing comes', async () => {
+  const program = fileURLToPath(new URL('idle-subscriber.ts', import.meta.url));
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, topic, `${topic}-idle`]);
+  // One poll and one heartbeat. It was a turn each millisecond, and then ten a second for each connection.
+  expect(Number(stdout)).toBeLessThan(15);
+  expect(stderr).not.toContain('TimeoutNegativeWarning');
+});
+
+test('whoever stops does not wait for the poll in flight', async () => {
+  const transport = createKafkaTransport({ brokers: kafkaBrokers(), clientId: 'stopping', log });
+  let arrived = 0;
+  const subscription = transport.subscribe({
+    group: `${topic}-stopping`,
+    topics: [topic],
+    handle: async ({ length }) => {
+      arrived += length;
+      return length;
+    },
+  });
+  await subscription.joined;
+  await transport.publish([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }]);
+  await eventually(() => expect(arrived).toBe(1));
+  // Now begins a poll of three seconds.
+  const before = performance.now();
+  await subscription.stop();
+  expect(performance.now() - before).toBeLessThan(1_500);
+  expect(await transport.lag(`${topic}-stopping`, [topic])).toEqual({ records: 0n });
   await transport.close();
+});
+
+test('a request that a broker never answers ends when its time is over', async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const admin = new Kafka({
+    brokers: [`127.0.0.1:${port}`],
+    connectionTimeout: 300,
+    requestTimeout: 300,
+    retry: { retries: 0 },
+    logLevel: logLevel.NOTHING,
+  }).admin();
+  await expect(admin.connect()).rejects.toMatchObject({ cause: { name: 'KafkaJSRequestTimeoutError' } });
+  await admin.disconnect();
+  silent.close();
 });

@@ -38,9 +38,41 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
         return traceparent === undefined ? {} : { traceId: traceIdOf(traceparent) };
       },
     },
-    // Lines go out together: one at a time, writing them costs more than making them.
-    destination ?? pino.destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 100 }),
+    destination ?? gathered(),
   );
+}
+
+const gatherMs = 100;
+
+/**
+ * Standard output. Lines go out together: one at a time, writing them costs more than making them. The time runs from the
+ * first of them, so that a process with nothing to say sleeps; pino's own `periodicFlush` never rests.
+ */
+function gathered(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: false, minLength: 4_096 });
+  let gathering = false;
+  let unwritten = 0;
+  const gather = () => {
+    if (gathering || unwritten === 0) return;
+    gathering = true;
+    // What a process that ends has not written yet, pino writes at its exit.
+    setTimeout(() => {
+      gathering = false;
+      output.flush();
+    }, gatherMs).unref();
+  };
+  output.on('write', (bytes: number) => {
+    unwritten -= bytes;
+  });
+  // A flush does nothing while a write is under way.
+  output.on('drain', gather);
+  return {
+    write(line) {
+      unwritten += Buffer.byteLength(line);
+      output.write(line);
+      gather();
+    },
+  };
 }
 
 const secretBindings = ['authorization', 'password', 'secret', 'token', 'key', 'apiKey', 'credential', 'cookie'];

@@ -66,6 +66,7 @@ interface Member {
 
 const sessionMs = 10_000;
 const rebalanceMs = 20_000;
+const heartbeatMs = 3_000;
 
 function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: AbortSignal): Member {
   const consumer = kafka.consumer({
@@ -73,10 +74,10 @@ function startMember(options: SubscriptionOptions, kafka: Kafka, stopping: Abort
     allowAutoTopicCreation: false,
     sessionTimeout: sessionMs,
     rebalanceTimeout: rebalanceMs,
-    heartbeatInterval: 3_000,
+    heartbeatInterval: heartbeatMs,
     metadataMaxAge: 60_000,
-    // A long poll occupies the connection; commits and heartbeats wait behind it.
-    maxWaitTimeInMs: 1_000,
+    // Records end a poll at once. Where none come it ends when the next heartbeat is due, which comes after it.
+    maxWaitTimeInMs: heartbeatMs,
     minBytes: 1,
     maxBytesPerPartition: 512 * 1024,
     maxBytes: 4 * 1024 * 1024,

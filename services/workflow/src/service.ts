@@ -74,7 +74,10 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const wakeups = createWakeups();
   const temporal = createTemporalClient({ address, namespace, secrets });
   const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
-  const temporalDrivers = createDrivers({ db, temporal, taskQueue, weightOf, now, log });
+  const temporalDrivers = createDrivers({
+    ...{ db, temporal, taskQueue, weightOf, now, log },
+    sweptAfterMs: config.sweepEveryMs,
+  });
   // Moving a run can start, end or settle another one.
   const children = createChildRuns({ db, moving: () => moving, drivers: () => drivers, newId });
   const { performers, agents, close } = createPerformers(config.neighbours, kit.metrics, children);

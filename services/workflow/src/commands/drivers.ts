@@ -32,10 +32,13 @@ export function createDrivers(needs: {
   readonly taskQueue: string;
   readonly weightOf: (tenantId: string) => number;
   readonly now: () => Date;
+  /** When the sweep starts drivers that nobody is known to have started. */
+  readonly sweptAfterMs: number;
   readonly log: Logger;
 }): Drivers {
-  const { db, temporal, taskQueue, weightOf, now, log } = needs;
+  const { db, temporal, taskQueue, weightOf, now, sweptAfterMs, log } = needs;
   const underWay = new Set<Promise<void>>();
+  const started = createStarted({ db, now, log, afterMs: Math.min(1_000, sweptAfterMs / 2) });
 
   function inBackground(instanceId: string, warning: string, work: () => Promise<unknown>): void {
     const done: Promise<void> = work()
@@ -64,7 +67,7 @@ export function createDrivers(needs: {
       const fairness = { key: tenantId, weight: weightOf(tenantId) };
       inBackground(instanceId, 'no driver could be started; the sweep will', async () => {
         await begin(run, { afterMs, fairness });
-        await db.inTenant(driverScope(tenantId), (tx) => markDriven(tx, instanceId, now()));
+        started.add(run);
       });
     },
     cancel(instanceId) {
@@ -78,6 +81,39 @@ export function createDrivers(needs: {
     },
     async settle() {
       await Promise.all(underWay);
+      await started.mark();
+    },
+  };
+}
+
+/** Marks runs whose drivers were started: all of a tenant at once, and those that are through by then not at all. */
+function createStarted(needs: {
+  readonly db: Database<Schema>;
+  readonly now: () => Date;
+  readonly log: Logger;
+  readonly afterMs: number;
+}): { add(run: RunReference): void; mark(): Promise<void> } {
+  const { db, now, log, afterMs } = needs;
+  const runs: RunReference[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  async function mark(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const [tenantId, ofTenant = []] of Object.entries(Object.groupBy(runs.splice(0), (run) => run.tenantId))) {
+      await db
+        .inTenant(driverScope(tenantId), (tx) => markDriven(tx, ofTenant, now()))
+        .catch((error: unknown) =>
+          log.warn({ err: error }, 'drivers are not known to be started; the sweep starts them again'),
+        );
+    }
+  }
+
+  return {
+    mark,
+    add(run) {
+      runs.push(run);
+      timer ??= setTimeout(() => void mark(), afterMs);
     },
   };
 }

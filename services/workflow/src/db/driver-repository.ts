@@ -15,13 +15,18 @@ export interface UnderDriverRow {
   readonly driver_epoch: number;
 }
 
-export async function markDriven(tx: Tx<Schema>, id: string, now: Date): Promise<void> {
-  await tx
-    .updateTable('workflow_instances')
-    .set({ driver_started_at: now, driver_seen_at: now })
-    .where('id', '=', id)
-    .where('driver_started_at', 'is', null)
-    .execute();
+/** Their drivers have been started. Runs that are settled by now need none any more, and are left as they are. */
+export async function markDriven(
+  tx: Tx<Schema>,
+  runs: readonly Pick<UnderDriver, 'instanceId' | 'epoch'>[],
+  now: Date,
+): Promise<void> {
+  const started = JSON.stringify(runs.map(({ instanceId, epoch }) => ({ id: instanceId, epoch })));
+  await sql`
+    update workflow_instances set driver_started_at = ${now}, driver_seen_at = ${now}
+    from jsonb_to_recordset(${started}::jsonb) as started (id uuid, epoch integer)
+    where workflow_instances.id = started.id and driver_epoch = started.epoch
+      and driver_started_at is null and settled_at is null`.execute(tx);
 }
 
 /** Runs of any tenant that no driver is known to have been started for. */

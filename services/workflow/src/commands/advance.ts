@@ -19,6 +19,12 @@ export interface Moving {
   readonly now: () => Date;
   /** A run has ended: the step of another run that started it is told, in the same transaction. */
   readonly ended: (tx: Tx<Schema>, instance: Instance) => Promise<void>;
+  /** Whether whoever makes a move performs what it begins at once. Nobody does unless it says so. */
+  readonly performs?: (
+    before: Run,
+    after: Pick<Run, 'definition' | 'state'>,
+    next: Pick<Moved, 'actions' | 'more'>,
+  ) => boolean;
 }
 
 /** What is under way in a run after a move. Of two answers the one with the longer journal is the newer one. */
@@ -68,9 +74,10 @@ export async function moveOn(
   const facts = factsOf(instance);
   let after = run;
   for (let first = news; ; first = []) {
-    const { entries, actions, more } = interpret(definition, facts, first.reduce(applyEntry, after.state), at);
+    const { entries, state, actions, more } = interpret(definition, facts, first.reduce(applyEntry, after.state), at);
+    const performs = moving.performs?.(after, { definition, state }, { actions, more });
     const length = after.instance.journalLength + first.length + entries.length;
-    after = await record(moving, tx, after, epoch, [...first, ...entries]);
+    after = await record(moving, tx, after, epoch, [...first, ...entries], performs);
     // A step may have come to something as soon as it waited.
     if (after.instance.journalLength > length) continue;
     if (after.state.ended && !run.state.ended) await moving.ended(tx, after.instance);

@@ -19,7 +19,12 @@ import { toInstanceSummary } from '../messages/instance-message.ts';
 import type { Run } from './run.ts';
 
 /** What entries behind `length` mean for the tasks that people read; a visit that is begun and ended among them is one of them. */
-export function taskMoves(definition: Definition, length: number, entries: readonly Recorded[]): TaskMove[] {
+export function taskMoves(
+  definition: Definition,
+  length: number,
+  entries: readonly Recorded[],
+  performs: boolean,
+): TaskMove[] {
   const tasks = new Map<string, TaskMove>();
   const add = (visit: Visit, change: Partial<TaskMove>): void => {
     const { path, stepId, visit: time } = visit;
@@ -31,7 +36,9 @@ export function taskMoves(definition: Definition, length: number, entries: reado
     const seq = length + index + 1;
     const { occurredAt: at } = entry;
     if (entry.kind === 'step_started') {
-      add(entry, { stepKind: entry.stepKind, begun: { seq, at, input: entry.input, effectKey: entry.effectKey } });
+      const { stepKind, input, effectKey } = entry;
+      const attempts = performs && effectKey !== undefined ? 1 : 0;
+      add(entry, { stepKind, begun: { seq, at, input, effectKey, attempts } });
     } else if (entry.kind === 'step_completed') {
       const { facts, attempts } = entry;
       add(entry, { ended: { seq, at, attempts, output: facts['output'] ?? null, error: undefined } });

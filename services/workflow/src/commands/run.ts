@@ -71,6 +71,8 @@ export async function record(
   run: Run,
   epoch: number,
   entries: readonly Recorded[],
+  /** Whether the steps that are begun are performed at once, so that their first attempts are counted. */
+  performs = false,
 ): Promise<Run> {
   if (epoch !== run.instance.driverEpoch) throw staleDriver();
   if (entries.length === 0) return run;
@@ -85,7 +87,7 @@ export async function record(
   const view = { ...viewOf(state), contextChanged, journalLength: length + entries.length };
   const after: Run = { definition, state, instance: { ...instance, ...view, revision: instance.revision + 1 } };
   const runAt = (index: number): Run => ({ ...after, state: states[index] ?? state });
-  const tasks = taskMoves(definition, length, entries);
+  const tasks = taskMoves(definition, length, entries, performs);
   const events = entries.flatMap((entry) => eventOf(after, entry) ?? []);
   const caused = tx.causedBy(instance.causationDepth);
   writeMove(caused, { instanceId: id, birth, known: { epoch, length }, entries, view, tasks, events }, staleDriver);

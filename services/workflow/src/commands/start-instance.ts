@@ -5,6 +5,7 @@ import { asStored } from '../db/json-column.ts';
 import type { Schema } from '../db/schema.ts';
 import { shareWorkflow } from '../db/workflow-repository.ts';
 import type { Action } from '../domain/action.ts';
+import type { Definition } from '../domain/definition.ts';
 import { viewOf } from '../domain/instance.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { emptyState } from '../domain/run-state.ts';
@@ -73,8 +74,15 @@ export async function startInstance(
   const birth = { instance: accepted, leaseMs: driver?.name === 'lane' ? driver.leaseMs : 0 };
   const before: Run = { instance, definition, state: emptyState, birth };
   const entry = { kind: 'instance_started', input } as const;
-  // A lane begins at once; another driver asks what is first.
-  if (driver?.name === 'lane') return moveOn(moving, tx, before, instance.driverEpoch, entry);
+  // The first step is begun at once where that is a short one; what waits, and runs inside of runs, are begun by their driver.
+  if (driver?.name === 'lane' || (driver === undefined && wish.parent === undefined && beginsShort(definition)))
+    return moveOn(moving, tx, before, instance.driverEpoch, entry);
   const run = await record(moving, tx, before, instance.driverEpoch, [{ ...entry, occurredAt: at.toISOString() }]);
   return { run, actions: [], more: false };
+}
+
+/** Whether a run begins with a step that asks at once, or needs to ask nobody. */
+export function beginsShort({ steps, start }: Definition): boolean {
+  const first = steps.get(start);
+  return first?.takesLong !== true && first?.suspend === undefined;
 }

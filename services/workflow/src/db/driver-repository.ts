@@ -15,7 +15,7 @@ export interface UnderDriverRow {
   readonly driver_epoch: number;
 }
 
-/** Their drivers have been started. Runs that are settled by now need none any more, and are left as they are. */
+/** Their drivers have been started. Runs that are settled and told of by now need none any more, and are left as they are. */
 export async function markDriven(
   tx: Tx<Schema>,
   runs: readonly Pick<UnderDriver, 'instanceId' | 'epoch'>[],
@@ -26,7 +26,7 @@ export async function markDriven(
     update workflow_instances set driver_started_at = ${now}, driver_seen_at = ${now}
     from jsonb_to_recordset(${started}::jsonb) as started (id uuid, epoch integer)
     where workflow_instances.id = started.id and driver_epoch = started.epoch
-      and driver_started_at is null and settled_at is null`.execute(tx);
+      and driver_started_at is null and (settled_at is null or wake_wanted_at is not null)`.execute(tx);
 }
 
 /** Runs of any tenant that no driver is known to have been started for. */

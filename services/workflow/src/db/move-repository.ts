@@ -38,6 +38,8 @@ export interface TaskBegun {
   readonly input: JsonValue;
   readonly effectKey: string | undefined;
   readonly at: string;
+  /** 1 where whoever writes the move performs the step at once. */
+  readonly attempts: 0 | 1;
 }
 
 export interface TaskEnded {
@@ -128,7 +130,7 @@ function taskRow({ path, stepId, stepKind, visit, maxAttempts, begun, ended }: T
     output_at: isLarge(output) ? (ended?.seq ?? null) : null,
     error_reason: ended?.error?.reason ?? null,
     error_message: ended?.error?.message ?? null,
-    attempts: ended === undefined ? 0 : Math.max(1, ended.attempts),
+    attempts: ended === undefined ? (begun?.attempts ?? 0) : Math.max(1, ended.attempts),
     max_attempts: maxAttempts,
     effect_key: begun?.effectKey ?? null,
     started_at: begun?.at ?? null,

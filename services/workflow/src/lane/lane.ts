@@ -1,5 +1,6 @@
 import type { Logger } from '@flotilla/observability';
 import { driverScope, type Performing } from '../commands/perform.ts';
+import { beginsShort } from '../commands/start-instance.ts';
 import type { UnderDriver } from '../db/driver-repository.ts';
 import { giveToTemporal, renewLeases } from '../db/lane-repository.ts';
 import { countTriedStep } from '../db/task-repository.ts';
@@ -162,10 +163,7 @@ export function createLane(
   return {
     places,
     pace,
-    takes({ driver, steps: all, start }) {
-      const first = all.get(start);
-      return limits.runs > 0 && driver !== 'temporal' && first?.takesLong !== true && first?.suspend === undefined;
-    },
+    takes: (definition) => limits.runs > 0 && definition.driver !== 'temporal' && beginsShort(definition),
     reserve: (tenantId) => (closing ? undefined : places.reserve(tenantId)),
     drive,
     driveAdmitted(place, reference) {

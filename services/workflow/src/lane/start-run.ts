@@ -50,7 +50,7 @@ export function startFor(starting: Starting, tenantId: string, definition: Defin
       const reference = { tenantId, instanceId, epoch };
       if (place !== undefined) lane.drive(place, { ...reference, ...begun });
       else if (driver === 'queued') admission.queued(tenantId);
-      else drivers.start(reference);
+      else if (!begun.run.state.settled) drivers.start(reference);
     },
     giveUp: () => place?.release(),
   };

@@ -1,9 +1,7 @@
-import type { Tx } from '@flotilla/postgres';
 import { moveOn } from '../commands/advance.ts';
 import { driverScope, type Performing } from '../commands/perform.ts';
 import { lockRun } from '../commands/run.ts';
 import { clearWake } from '../db/driver-repository.ts';
-import type { Schema } from '../db/schema.ts';
 import { countFirstAttempts, lockTask } from '../db/task-repository.ts';
 import type { StepOutcome } from '../domain/journal.ts';
 import { visitKey } from '../domain/path.ts';
@@ -50,6 +48,20 @@ export function createRideMoves(
   ): Promise<Known> {
     const { tenantId, instanceId, epoch } = ride;
     const scope = driverScope(tenantId, known?.instance.traceparent);
+    const counts = !ride.tried.length && ride.goesOn();
+    const fresh = (
+      at: Pick<Known['run'], 'definition' | 'state'>,
+      { actions, more }: Pick<Known, 'actions' | 'more'>,
+    ) => (counts && !more ? ridableSteps(at, actions).filter((step) => !ride.own.has(visitKey(step))) : []);
+    let begun = false;
+    const riding: Performing = {
+      ...performing,
+      performs(before, after, next) {
+        const steps = fresh(after, next);
+        begun = steps.length > 0 && !steps.some((step) => before.state.open.has(visitKey(step)));
+        return begun;
+      },
+    };
     const { next, counted } = await performing.db.inTenant(scope, async (tx) => {
       const [run, ...tasks] = await Promise.all([
         lockRun(performing, tx, instanceId, known),
@@ -60,9 +72,11 @@ export function createRideMoves(
         (outcome, index) =>
           tasks[index]?.claim === 0 && tasks[index].status === 'running' && run.state.open.has(visitKey(outcome)),
       );
-      const after = await moveOn(performing, tx.inTrace(run.instance.traceparent), run, epoch, ...news);
+      const after = await moveOn(riding, tx.inTrace(run.instance.traceparent), run, epoch, ...news);
       if (run.instance.wakeWanted) await clearWake(tx, instanceId);
-      return { next: after, counted: countSteps(tx, after, ride) };
+      const steps = fresh(after.run, after);
+      // What was begun before this move may have been tried by others. The answer comes with the end of the transaction.
+      return { next: after, counted: begun || steps.length === 0 ? steps : countFirstAttempts(tx, instanceId, steps) };
     });
     for (const outcome of outcomes) {
       ride.own.delete(visitKey(outcome));
@@ -94,11 +108,4 @@ export function createRideMoves(
     settle: again,
     lookAgain: (held) => again(held, []),
   };
-}
-
-/** Answers after the transaction, so nothing may be made of the answer here: it would fail unheard with the transaction. */
-function countSteps(tx: Tx<Schema>, { run, actions, more }: Known, ride: Riding) {
-  if (more || ride.tried.length > 0 || !ride.goesOn()) return [];
-  const fresh = ridableSteps(run, actions).filter((step) => !ride.own.has(visitKey(step)));
-  return fresh.length === 0 ? [] : countFirstAttempts(tx, run.instance.id, fresh);
 }

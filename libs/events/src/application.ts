@@ -6,7 +6,6 @@ import {
   claimBatch,
   claimEvent,
   firstParked,
-  noteBatch,
   type ParkedAggregate,
   parkEvent,
   unpark,
@@ -40,7 +39,7 @@ export interface Application {
   /** @throws whatever the handler throws, and `failed_precondition EVENT_GAP` */
   apply(event: ReadableRecord): Promise<Claim>;
   applyBatch(events: readonly ReadableRecord[]): Promise<void>;
-  /** Notes those events of one tenant that do not concern the consumer, and answers the others. */
+  /** Those of one tenant's events that concern the consumer. */
   skim(events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]>;
   /** Applies the first parked event of an aggregate, when it is still this one, and takes it out. */
   applyParked(parked: ParkedAggregate, seq: bigint, event: ReadableRecord): Promise<void>;
@@ -74,16 +73,10 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
     else await on[head.type]?.(tx, decodeEvent(head, record));
   }
 
-  /** Those of one tenant's events that concern the consumer; the others are noted. */
-  async function notingOthers(tx: Tx<S>, events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]> {
+  /** Those of one tenant's events that concern the consumer. The others have no effect, so nothing has to remember them. */
+  async function concerning(tx: ReadTx<S>, events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]> {
     if (concerns === undefined) return events;
     const wanted = await concerns(tx, [...new Set(events.map(({ head }) => head.type))]);
-    const others = events.filter(({ head }) => !wanted.has(head.type));
-    noteBatch(
-      tx,
-      group,
-      others.map(({ head }) => head.id),
-    );
     return events.filter(({ head }) => wanted.has(head.type));
   }
 
@@ -105,16 +98,14 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
       if (first === undefined || batch === undefined) return;
       const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
       await db.inTenant(scope, async (tx) => {
-        const concerning = await notingOthers(tx, events);
-        if (concerning.length === 0) return;
+        const wanted = await concerning(tx, events);
+        if (wanted.length === 0) return;
         const fresh = await claimBatch(
           tx,
           group,
-          concerning.map(({ head }) => head.id),
+          wanted.map(({ head }) => head.id),
         );
-        const decoded = concerning.flatMap(({ head, record }) =>
-          fresh.has(head.id) ? [decodeEvent(head, record)] : [],
-        );
+        const decoded = wanted.flatMap(({ head, record }) => (fresh.has(head.id) ? [decodeEvent(head, record)] : []));
         // One batch can hold an event twice: published again after a crash of the relay.
         const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
         if (distinct.length > 0) await batch(tx, distinct);
@@ -125,7 +116,7 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
       const [first] = events;
       if (first === undefined || concerns === undefined) return events;
       const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
-      return db.inTenant(scope, (tx) => notingOthers(tx, events));
+      return db.inTenant(scope, (tx) => concerning(tx, events));
     },
     applyParked: (parked, seq, event) =>
       inScope(event, async (tx) => {

@@ -38,20 +38,11 @@ export async function claimEvent<S>(
 
 /** The ids that were not known yet; they are now. */
 export async function claimBatch<S>(tx: Tx<S>, consumer: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const { rows } = await insertIntoInbox(tx, consumer, ids).execute(tx);
-  return new Set(rows.map(({ event_id }) => event_id));
-}
-
-/** The same, where nobody needs to know which were new. */
-export function noteBatch<S>(tx: Tx<S>, consumer: string, ids: readonly string[]): void {
-  if (ids.length > 0) tx.send(insertIntoInbox(tx, consumer, ids).compile(tx));
-}
-
-function insertIntoInbox<S>(tx: Tx<S>, consumer: string, ids: readonly string[]) {
-  return sql<{ event_id: string }>`
+  const { rows } = await sql<{ event_id: string }>`
     insert into inbox (tenant_id, consumer, event_id)
     select distinct ${tx.scope.tenantId}::uuid, ${consumer}, id from unnest(${ids}::uuid[]) as id
-    on conflict do nothing returning event_id`;
+    on conflict do nothing returning event_id`.execute(tx);
+  return new Set(rows.map(({ event_id }) => event_id));
 }
 
 /** Parks an event behind those of its aggregate that are parked already. */

@@ -36,7 +36,7 @@ export interface ConsumerOptions<S> {
   readonly gatherMs?: number | undefined;
   /**
    * Where few events matter: which of these types matter to the tenant of the transaction. Asked once for many events;
-   * those that do not matter are only noted in the inbox, all of them in one transaction.
+   * those that do not matter leave no trace.
    */
   readonly concerns?: ((tx: ReadTx<S>, types: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
 }

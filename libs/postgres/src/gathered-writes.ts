@@ -1,27 +1,28 @@
 import { toAppError } from '@flotilla/errors';
-import type { Database, TransactionScope, Tx } from '@flotilla/postgres';
-import type { Schema } from '../db/schema.ts';
+import type { Database } from './database.ts';
+import type { TransactionScope } from './scope.ts';
+import type { Tx } from './tx.ts';
 
 /** Something small to write, on its own or in one transaction with others. */
-export interface SmallWrite<T> {
+export interface SmallWrite<S, T> {
   readonly scope: TransactionScope;
   /** What lies in one lane locks the same rows in the same order. */
   readonly lane: string;
   readonly deadline?: Date | undefined;
   /** Runs again where it has to, so it does nothing but SQL. */
-  readonly body: (tx: Tx<Schema>) => Promise<T>;
+  readonly body: (tx: Tx<S>) => Promise<T>;
 }
 
 /**
  * While a transaction of a lane is on its way, what else comes for the lane waits, and then goes together: they would wait
  * for each other's locks anyway, and now they share one commit. Whoever comes alone waits for nobody.
  */
-export interface GatheredWrites {
-  write<T>(wish: SmallWrite<T>): Promise<T>;
+export interface GatheredWrites<S> {
+  write<T>(wish: SmallWrite<S, T>): Promise<T>;
 }
 
-interface Member {
-  readonly wish: SmallWrite<unknown>;
+interface Member<S> {
+  readonly wish: SmallWrite<S, unknown>;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -30,11 +31,17 @@ const maxTogether = 16;
 /** Whoever has less time than this bounds the statements by it, which is no affair of the others. */
 const leastLeftMs = 1_000;
 
-export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
+/**
+ * @param sideBySide for writes that know nothing of each other's rows: what they ask goes out together, too
+ * @example
+ * const gathered = createGatheredWrites(db);
+ * await gathered.write({ scope, lane: `loans ${bookId}`, body: (tx) => lendBook(lending, tx, request) });
+ */
+export function createGatheredWrites<S>(db: Database<S>, { sideBySide = false } = {}): GatheredWrites<S> {
   /** Who waits, by lane; a lane without a transaction on its way has no entry. */
-  const lanes = new Map<string, Member[]>();
+  const lanes = new Map<string, Member<S>[]>();
 
-  async function drain(key: string, waiting: Member[], first: Member): Promise<void> {
+  async function drain(key: string, waiting: Member<S>[], first: Member<S>): Promise<void> {
     for (let members = [first]; members.length > 0; members = waiting.splice(0, maxTogether)) {
       const late = new Set(members.filter(hasLittleTime));
       await Promise.all([alone([...late]), together(members.filter((member) => !late.has(member)))]);
@@ -42,14 +49,17 @@ export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
     lanes.delete(key);
   }
 
-  async function together(members: readonly Member[]): Promise<void> {
+  async function together(members: readonly Member<S>[]): Promise<void> {
     const [first] = members;
     if (first === undefined || members.length === 1) return alone(members);
     try {
       const results = await db.inTenant(first.wish.scope, async (tx) => {
-        const results: unknown[] = [];
-        for (const { wish } of members) results.push(await wish.body(tx.inTrace(wish.scope.traceparent)));
-        return results;
+        const begun = members.map(
+          ({ wish }) =>
+            () =>
+              wish.body(tx.inTrace(wish.scope.traceparent)),
+        );
+        return sideBySide ? allOf(begun.map((begin) => begin())) : oneByOne(begun);
       });
       for (const [index, member] of members.entries()) member.resolve(results[index]);
     } catch (error) {
@@ -59,7 +69,7 @@ export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
     }
   }
 
-  async function alone(members: readonly Member[]): Promise<void> {
+  async function alone(members: readonly Member<S>[]): Promise<void> {
     await Promise.all(
       members.map(({ wish, resolve, reject }) => {
         const { scope, deadline, body } = wish;
@@ -69,17 +79,17 @@ export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
   }
 
   return {
-    write<T>(wish: SmallWrite<T>) {
+    write<T>(wish: SmallWrite<S, T>) {
       const { tenantId, userId, agentId, actor, causationDepth } = wish.scope;
       const key = JSON.stringify([wish.lane, tenantId, userId, agentId, actor, causationDepth]);
       return new Promise<T>((resolve, reject) => {
-        const member: Member = { wish, resolve: resolve as Member['resolve'], reject };
+        const member: Member<S> = { wish, resolve: resolve as Member<S>['resolve'], reject };
         const waiting = lanes.get(key);
         if (waiting !== undefined) {
           waiting.push(member);
           return;
         }
-        const queue: Member[] = [];
+        const queue: Member<S>[] = [];
         lanes.set(key, queue);
         void drain(key, queue, member);
       });
@@ -87,7 +97,21 @@ export function createGatheredWrites(db: Database<Schema>): GatheredWrites {
   };
 }
 
-function hasLittleTime({ wish: { deadline } }: Member): boolean {
+/** Waits for all of them, also where one fails: none may go on with a transaction that is over. */
+export async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  return (await Promise.allSettled(works)).map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+}
+
+async function oneByOne<T>(works: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const done: T[] = [];
+  for (const work of works) done.push(await work());
+  return done;
+}
+
+function hasLittleTime<S>({ wish: { deadline } }: Member<S>): boolean {
   return deadline !== undefined && deadline.getTime() - Date.now() < leastLeftMs;
 }
 

@@ -10,6 +10,7 @@ export type { Bytes, Generated, GeneratedAlways, Int8, Json, JsonValue, Numeric,
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 export { generateEntityDiagram } from './entity-diagram.ts';
 export { type Conflict, type Conflicts, toDatabaseError } from './errors.ts';
+export { allOf, createGatheredWrites, type GatheredWrites, type SmallWrite } from './gathered-writes.ts';
 export { newId } from './id.ts';
 export type { CapturedColumns } from './migrations/capture-triggers.ts';
 export { keepChecksums } from './migrations/checksums.ts';

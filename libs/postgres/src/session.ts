@@ -1,4 +1,5 @@
-import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { Pool, PoolClient, QueryResult } from 'pg';
+import { Batch, type BatchedStatement, toWire } from './batch.ts';
 import { poolExhausted } from './errors.ts';
 import { statementName } from './statement-names.ts';
 
@@ -34,36 +35,33 @@ const silenceMs = 250;
 export async function openSession(pool: Pool, remainingMs: number | undefined): Promise<Session> {
   const endsAt = remainingMs === undefined ? undefined : performance.now() + remainingMs;
   const client = await connectBefore(pool, remainingMs);
-  const stream = streamOf(client);
-  let gathering = false;
+  let gathered: BatchedStatement[] | undefined;
   let writes = false;
   let failed: { readonly error: unknown } | undefined;
 
-  /** What is written until this turn of the event loop ends goes out in one piece. */
-  function gather(): void {
-    if (gathering) return;
-    gathering = true;
-    stream.cork();
+  /** What is given until this turn of the event loop ends goes out in one piece. */
+  function gather(statement: BatchedStatement): void {
+    gathered?.push(statement);
+    if (gathered !== undefined) return;
+    gathered = [statement];
     process.nextTick(() => {
-      gathering = false;
-      stream.uncork();
+      const statements = gathered ?? [];
+      gathered = undefined;
+      const timeoutMs = endsAt === undefined ? undefined : Math.max(endsAt - performance.now(), 0) + silenceMs;
+      client.query(new Batch(statements, timeoutMs));
     });
   }
 
-  function run({ text, values }: Statement): Promise<QueryResult> {
-    gather();
+  function give({ text, values }: Statement, wantsRows: boolean): Promise<QueryResult> {
     writes ||= isWrite(text);
-    const query: QueryConfig & { query_timeout?: number } = {
-      text,
-      ...(values && { values: [...values], name: statementName(text) }),
-      // @types/pg does not know the time-out of a single query.
-      ...(endsAt !== undefined && { query_timeout: Math.max(endsAt - performance.now(), 0) + silenceMs }),
-    };
-    return client.query(query);
+    const { promise, resolve, reject } = Promise.withResolvers<QueryResult>();
+    gather({ text, name: statementName(text), values: toWire(values), wantsRows, resolve, reject });
+    return promise;
   }
 
-  function ask(statement: Statement, toError = (error: unknown) => error): Promise<QueryResult> {
-    const answer = run(statement);
+  const run = (statement: Statement) => give(statement, true);
+
+  function watch(answer: Promise<QueryResult>, toError = (error: unknown) => error): Promise<QueryResult> {
     answer.catch((error: unknown) => {
       failed ??= { error: toError(error) };
     });
@@ -72,8 +70,8 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
 
   return {
     run,
-    send: (statement, toError) => void ask(statement, toError),
-    ask,
+    send: (statement, toError) => void watch(give(statement, false), toError),
+    ask: (statement, toError) => watch(give(statement, true), toError),
     writes: () => writes,
     failure: () => failed?.error,
     release: (broken) => client.release(broken),
@@ -84,11 +82,6 @@ function isWrite(text: string): boolean {
   return (
     /^\s*(insert|update|delete|merge)\b/i.test(text) || (/^\s*with\b/i.test(text) && /\binsert into\b/i.test(text))
   );
-}
-
-/** @types/pg does not know the connection behind a client. */
-function streamOf(client: PoolClient): { cork(): void; uncork(): void } {
-  return (client as unknown as { connection: { stream: { cork(): void; uncork(): void } } }).connection.stream;
 }
 
 async function connectBefore(pool: Pool, remainingMs: number | undefined): Promise<PoolClient> {

@@ -1,23 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { AppError } from '@flotilla/errors';
-import { createLogger, newTraceparent } from '@flotilla/observability';
-import { createDatabase, type Database, sql, type Tx } from '@flotilla/postgres';
-import { type TestDatabase, testDatabase } from '@flotilla/testing';
+import { newTraceparent } from '@flotilla/observability';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Schema } from '../src/db/schema.ts';
-import { createGatheredWrites } from '../src/execution/gathered-writes.ts';
-import { migrations } from './harness.ts';
+import { createGatheredWrites, type Database, sql, type Tx } from '../src/index.ts';
+import { type ThrowawayDatabase, throwawayDatabase } from './throwaway-database.ts';
 
-let database: TestDatabase;
+interface Schema {
+  readonly [table: string]: never;
+}
+
+let throwaway: ThrowawayDatabase;
 let db: Database<Schema>;
 beforeAll(async () => {
-  database = await testDatabase({ service: 'llm-agent', domain: 'agent', migrations });
-  const log = createLogger({ service: 'test', level: 'silent' });
-  db = createDatabase<Schema>({ url: database.appUrl, maxConnections: 4, applicationName: 'test', log });
+  throwaway = await throwawayDatabase();
+  db = throwaway.open<Schema>();
 });
-afterAll(async () => {
-  await db?.close();
-});
+afterAll(() => throwaway?.drop());
 
 const transactionOf = async (tx: Tx<Schema>) => {
   const { rows } = await sql<{ id: string }>`select pg_current_xact_id()::text as id`.execute(tx);
@@ -30,8 +28,8 @@ interface Terms {
 }
 
 /** A lane whose first transaction is held open until the rest has come. */
-function startLane() {
-  const { write } = createGatheredWrites(db);
+function startLane(options: { readonly sideBySide?: boolean } = {}) {
+  const { write } = createGatheredWrites(db, options);
   const tenantId = randomUUID();
   const opened = Promise.withResolvers<void>();
   const isOver = Promise.withResolvers<void>();
@@ -60,24 +58,44 @@ test('what comes while a transaction is on its way shares the next one; each kee
   expect([two, three].map((found) => found?.traceparent)).toEqual(rest.map(({ traceparent }) => traceparent));
 });
 
-test('what one of them meets is its own affair: the others are written without it', async () => {
-  const { first, wish, opened, release } = startLane();
+test('side by side, one does not wait until another has its answers', async () => {
+  const { first, wish, opened, release } = startLane({ sideBySide: true });
   await opened;
-  const good = wish(transactionOf);
-  const refused = wish(async (tx) => {
-    await transactionOf(tx);
-    throw new AppError('failed_precondition', 'REFUSED', 'No.');
+  const met = Promise.withResolvers<void>();
+  const waits = wish(async (tx) => {
+    await met.promise;
+    return transactionOf(tx);
   });
-  const broken = wish((tx) => sql`select 1 / 0`.execute(tx));
-  const outcomes = Promise.allSettled([good.written, refused.written, broken.written]);
+  const meets = wish(async (tx) => {
+    met.resolve();
+    return transactionOf(tx);
+  });
   release();
   await first.written;
-  expect(await outcomes).toMatchObject([
-    { status: 'fulfilled', value: { id: expect.stringMatching(/^\d+$/) } },
-    { status: 'rejected', reason: { reason: 'REFUSED' } },
-    { status: 'rejected', reason: { code: 'invalid_argument' } },
-  ]);
+  expect((await waits.written).id).toBe((await meets.written).id);
 });
+
+test.each([false, true])(
+  'what one of them meets is its own affair: the others are written without it',
+  async (sideBySide) => {
+    const { first, wish, opened, release } = startLane({ sideBySide });
+    await opened;
+    const good = wish(transactionOf);
+    const refused = wish(async (tx) => {
+      await transactionOf(tx);
+      throw new AppError('failed_precondition', 'REFUSED', 'No.');
+    });
+    const broken = wish((tx) => sql`select 1 / 0`.execute(tx));
+    const outcomes = Promise.allSettled([good.written, refused.written, broken.written]);
+    release();
+    await first.written;
+    expect(await outcomes).toMatchObject([
+      { status: 'fulfilled', value: { id: expect.stringMatching(/^\d+$/) } },
+      { status: 'rejected', reason: { reason: 'REFUSED' } },
+      { status: 'rejected', reason: { code: 'invalid_argument' } },
+    ]);
+  },
+);
 
 test('whoever has no time left is told so, and the others go on', async () => {
   const { first, wish, opened, release } = startLane();

@@ -14,7 +14,7 @@ import {
 } from '@flotilla/contracts/agent';
 import { implement } from '@flotilla/grpc';
 import { isAllowedByName, mayCall } from '@flotilla/outbound';
-import { newId } from '@flotilla/postgres';
+import { createGatheredWrites, newId } from '@flotilla/postgres';
 import { createRedis } from '@flotilla/redis';
 import { createEncryptionKeyring, secretsOf } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
@@ -25,7 +25,6 @@ import type { Schema } from './db/schema.ts';
 import { createAnnouncer } from './execution/announcer.ts';
 import { createConversing } from './execution/conversing.ts';
 import { createExecutor, type ExecutorOptions } from './execution/executor.ts';
-import { createGatheredWrites } from './execution/gathered-writes.ts';
 import { createRetention } from './execution/retention.ts';
 import { createRewrapSweep } from './execution/rewrap-sweep.ts';
 import { createRuns } from './execution/runs.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { toAppError } from '@flotilla/errors';
 import type { Logger } from '@flotilla/observability';
-import type { Database, Tx } from '@flotilla/postgres';
+import type { Database, GatheredWrites, Tx } from '@flotilla/postgres';
 import { beginAttempt } from '../commands/begin-attempt.ts';
 import { finishExecution } from '../commands/finish-execution.ts';
 import { noteProgress } from '../commands/note-progress.ts';
@@ -19,7 +19,6 @@ import type { Hop, Route } from '../domain/routing.ts';
 import type { Settlement } from '../domain/settlement.ts';
 import type { Announcer } from './announcer.ts';
 import { type AnswerLogOptions, createAnswerLog } from './answer-log.ts';
-import type { GatheredWrites } from './gathered-writes.ts';
 import { RunStopped, type Runs } from './runs.ts';
 
 /** What a run writes down. Each write is a transaction of its own, none is open while a provider answers. */
@@ -40,7 +39,7 @@ export interface RunJournal {
 
 export interface RunJournalOptions {
   readonly db: Database<Schema>;
-  readonly gathered: GatheredWrites;
+  readonly gathered: GatheredWrites<Schema>;
   readonly runs: Runs;
   readonly announcer: Announcer;
   readonly gather: AnswerLogOptions['gather'];

@@ -1,4 +1,4 @@
-import type { Database, Tx } from '@flotilla/postgres';
+import { allOf, type Database, type Tx } from '@flotilla/postgres';
 import { driverScope } from '../commands/perform.ts';
 import type { Schema } from '../db/schema.ts';
 import type { FairQueue } from './fair-queue.ts';
@@ -42,11 +42,8 @@ export function createWriteTogether({
 
   async function wrote(tenantId: string, pieces: readonly Piece[]): Promise<boolean> {
     try {
-      const results = await db.inTenant(driverScope(tenantId), async (tx) => {
-        const made: unknown[] = [];
-        for (const { work } of pieces) made.push(await work(tx));
-        return made;
-      });
+      // Side by side: what they ask and what they write goes out together.
+      const results = await db.inTenant(driverScope(tenantId), (tx) => allOf(pieces.map(({ work }) => work(tx))));
       for (const [index, { done }] of pieces.entries()) done.resolve(results[index]);
       return true;
     } catch {

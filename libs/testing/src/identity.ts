@@ -78,6 +78,15 @@ export async function startTestIdentity(): Promise<IdentityServer> {
     tenantId: principal.tenantId,
     userId: principal.userId ?? '',
   });
+  async function grant(subjectToken: string, purpose: string): Promise<string> {
+    const { tenantId, userId, permissions, operator } = await identity.verify(subjectToken);
+    const known = purposes.get(`${tenantId} ${purpose}`);
+    if (known !== undefined) return known;
+    const grantId = newId();
+    grants.set(grantId, { tenantId, ...(userId !== undefined && { userId }), permissions: [...permissions], operator });
+    purposes.set(`${tenantId} ${purpose}`, grantId);
+    return grantId;
+  }
   const server = createGrpcServer({
     services: [
       implement(TokenService, {
@@ -94,20 +103,10 @@ export async function startTestIdentity(): Promise<IdentityServer> {
         getSigningKeys: async () => ({ jwksJson: identity.publicJwks }),
       }),
       implement(GrantService, {
-        async createGrant({ subjectToken, purpose }) {
-          const { tenantId, userId, permissions, operator } = await identity.verify(subjectToken);
-          const known = purposes.get(`${tenantId} ${purpose}`);
-          if (known !== undefined) return { grantId: known };
-          const grantId = newId();
-          grants.set(grantId, {
-            tenantId,
-            ...(userId !== undefined && { userId }),
-            permissions: [...permissions],
-            operator,
-          });
-          purposes.set(`${tenantId} ${purpose}`, grantId);
-          return { grantId };
-        },
+        createGrant: async ({ subjectToken, purpose }) => ({ grantId: await grant(subjectToken, purpose) }),
+        batchCreateGrants: async ({ subjectToken, purposes: wanted }) => ({
+          grantIds: await Promise.all(wanted.map((purpose) => grant(subjectToken, purpose))),
+        }),
         async revokeGrant({ grantId }) {
           grants.delete(grantId);
           return {};

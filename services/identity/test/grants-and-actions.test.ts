@@ -63,6 +63,19 @@ describe('grants', () => {
     expect(after.permissions.has('agents:read')).toBe(true);
   });
 
+  test('several are stored at once, each for its purpose, those that there are already among them', async () => {
+    const { token, grants, grantId, purpose } = await granted('several@example.com');
+    const purposes = [randomUUID(), purpose, randomUUID()];
+    const { grantIds } = await grants.batchCreateGrants({ subjectToken: token, purposes });
+    expect(new Set(grantIds).size).toBe(3);
+    expect(grantIds[1]).toBe(grantId);
+    expect((await grants.batchCreateGrants({ subjectToken: token, purposes })).grantIds).toEqual(grantIds);
+    const taken = grants.batchCreateGrants({ subjectToken: a.token, purposes: [randomUUID(), purpose] });
+    await expect(taken).rejects.toMatchObject({ reason: 'PURPOSE_TAKEN' });
+    const twice = grants.batchCreateGrants({ subjectToken: token, purposes: ['p', 'p'] });
+    await expect(twice).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
   test('what a limited key granted stays limited, even when its user may do more', async () => {
     const verify = createPrincipalVerifier({ keys: staticKeys((await identity.tokens.getSigningKeys({})).jwksJson) });
     const { key } = await a.keys.createApiKey({ name: 'runner', scopes: ['agents:execute'] });

@@ -10,38 +10,42 @@ export interface Grant {
   readonly permissions: readonly string[];
 }
 
-/** Answers `false` when there is one for the purpose: the index grants_purpose decides. */
-export async function insertGrant(tx: Tx<Schema>, grant: Grant): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await tx
+/** Answers the ids of those for whose purpose there was none: the index grants_purpose decides. */
+export async function insertGrants(tx: Tx<Schema>, grants: readonly Grant[]): Promise<ReadonlySet<string>> {
+  const rows = await tx
     .insertInto('grants')
-    .values({
-      id: grant.id,
-      tenant_id: tx.scope.tenantId,
-      user_id: grant.userId,
-      service: grant.service,
-      purpose: grant.purpose,
-      permissions: [...grant.permissions],
-    })
+    .values(
+      grants.map((grant) => ({
+        id: grant.id,
+        tenant_id: tx.scope.tenantId,
+        user_id: grant.userId,
+        service: grant.service,
+        purpose: grant.purpose,
+        permissions: [...grant.permissions],
+      })),
+    )
     .onConflict((conflict) =>
       conflict.columns(['tenant_id', 'service', 'purpose']).where('revoked_at', 'is', null).doNothing(),
     )
-    .executeTakeFirst();
-  return numInsertedOrUpdatedRows === 1n;
+    .returning('id')
+    .execute();
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** By the index grants_purpose. */
-export async function findGrantByPurpose(
+export async function findGrantsByPurpose(
   tx: Tx<Schema>,
-  { service, purpose }: Pick<Grant, 'service' | 'purpose'>,
-): Promise<{ readonly id: string; readonly userId: string } | undefined> {
-  const row = await tx
+  service: string,
+  purposes: readonly string[],
+): Promise<Pick<Grant, 'id' | 'userId' | 'purpose'>[]> {
+  const rows = await tx
     .selectFrom('grants')
-    .select(['id', 'user_id'])
+    .select(['id', 'user_id', 'purpose'])
     .where('service', '=', service)
-    .where('purpose', '=', purpose)
+    .where('purpose', '=', (is) => is.fn.any(is.val(purposes)))
     .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return row && { id: row.id, userId: row.user_id };
+    .execute();
+  return rows.map(({ id, user_id: userId, purpose }) => ({ id, userId, purpose }));
 }
 
 /** Answers how many of them the service has; a second time changes nothing. */

@@ -14,7 +14,7 @@ import {
 } from '@flotilla/contracts/workflow';
 import { createConsumer } from '@flotilla/events';
 import { implement } from '@flotilla/grpc';
-import { newId } from '@flotilla/postgres';
+import { createGatheredWrites, newId } from '@flotilla/postgres';
 import { createEncryptionKeyring } from '@flotilla/secrets';
 import { type Component, createServiceKit, type KitOptions, type Service } from '@flotilla/service';
 import { createTemporalClient, createTemporalWorker } from '@flotilla/temporal';
@@ -61,6 +61,7 @@ import { wakeUnwoken } from './sweep/wake-unwoken.ts';
 import { createActivities } from './temporal/activities.ts';
 import { createScheduleActivities } from './temporal/schedule-activities.ts';
 import { createScheduleSync } from './temporal/schedule-sync.ts';
+import { createGatheredGrants } from './work/gathered-grants.ts';
 import { createLauncher } from './work/launcher.ts';
 
 /** Builds the service; nothing connects or listens before `start`. */
@@ -109,7 +110,8 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const grants = kit.clientOf(GrantService, config.identityAddress);
   const { verify } = kit;
   const tokenForGrant = (grantId: string) => tokens.forGrant(grantId);
-  const starterOf = createStarterOf({ tokenForGrant, ownToken, verify, grants });
+  const grantFor = createGatheredGrants({ grants, ownToken });
+  const starterOf = createStarterOf({ tokenForGrant, verify, grantFor });
   const launching = {
     ...moving,
     ...{ db, newId, drivers, lane, admission, leaseMs, starterOf },
@@ -202,11 +204,12 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     { name: 'drivers', phase: 'transport', stop: () => drivers.settle() },
   ];
   const { learnGrant } = tokens;
-  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, wakeups, grants, ownToken, learnGrant };
+  const starts = createGatheredWrites(db, { sideBySide: true });
+  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, wakeups, grantFor, learnGrant, starts };
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {
-    ...{ db, now, newId, grants, ownToken, minIntervalSeconds },
+    ...{ db, now, newId, grantFor, minIntervalSeconds },
     changed: scheduleSync.wake,
     fired: launcher.wake,
   };

@@ -1,21 +1,20 @@
 import { methodRules } from '@flotilla/contracts';
-import type { GrantService } from '@flotilla/contracts/identity';
 import { InstanceService } from '@flotilla/contracts/workflow';
 import { AppError, retryable, toAppError } from '@flotilla/errors';
-import type { GrpcClient, PrincipalVerifier } from '@flotilla/grpc';
+import type { PrincipalVerifier } from '@flotilla/grpc';
+import type { GrantFor } from '../work/gathered-grants.ts';
 import type { Launching } from './launch-firing.ts';
 
 /** What finding out whom a firing acts for needs from outside. */
 export interface Impersonating {
   readonly tokenForGrant: (grantId: string) => Promise<string>;
-  readonly ownToken: (tenantId: string) => Promise<string>;
   readonly verify: PrincipalVerifier;
-  readonly grants: Pick<GrpcClient<typeof GrantService>, 'createGrant'>;
+  readonly grantFor: GrantFor;
 }
 
 /** Whoever set up a schedule or a trigger, as they are now, with a grant for the run: the run outlives what started it. */
 export function createStarterOf(impersonating: Impersonating): Launching['starterOf'] {
-  const { tokenForGrant, ownToken, verify, grants } = impersonating;
+  const { tokenForGrant, verify, grantFor } = impersonating;
   const { permission = '' } = methodRules(InstanceService.method.startInstance);
   return async ({ tenantId, grantId, firingId }) => {
     const token = await tokenForGrant(grantId).catch((failure: unknown) => {
@@ -24,10 +23,8 @@ export function createStarterOf(impersonating: Impersonating): Launching['starte
     });
     const principal = await verify(token);
     if (principal.userId === undefined || !principal.permissions.has(permission)) throw revoked();
-    const purpose = `workflow_instances/${firingId}`;
-    const own = { token: await ownToken(tenantId) };
-    const grant = await grants.createGrant({ subjectToken: token, purpose }, own);
-    return { userId: principal.userId, actor: principal.actor, grantId: grant.grantId };
+    const grant = await grantFor({ tenantId, token }, `workflow_instances/${firingId}`);
+    return { userId: principal.userId, actor: principal.actor, grantId: grant };
   };
 }
 

@@ -70,15 +70,17 @@ export async function findBySlug(tx: ReadTx<Schema>, slug: string): Promise<stri
 }
 
 /** Keeps the workflow from being changed or removed until the end of the transaction; others may share it. */
-export async function shareWorkflow(tx: Tx<Schema>, id: string): Promise<Workflow | undefined> {
-  const row = await tx
+export async function shareWorkflow(
+  tx: Tx<Schema>,
+  id: string,
+): Promise<Pick<Workflow, 'id' | 'slug' | 'status' | 'version'> | undefined> {
+  return tx
     .selectFrom('workflows')
-    .select(columns)
+    .select(['id', 'slug', 'status', 'version'])
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
     .forShare()
     .executeTakeFirst();
-  return row && toWorkflow(row);
 }
 
 /** Uses the index workflows_newest, or workflows_slug. */

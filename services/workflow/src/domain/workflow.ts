@@ -69,7 +69,7 @@ export function archive(workflow: Workflow): Workflow {
 }
 
 /** The version that a new run is made of. */
-export function versionToStart(workflow: Workflow, wanted = 0): number {
+export function versionToStart(workflow: Pick<Workflow, 'status' | 'version'>, wanted = 0): number {
   if (workflow.status !== 'active') {
     throw new AppError(
       'failed_precondition',

@@ -1,7 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { type InstanceService, TaskValuePart, Undo } from '@flotilla/contracts/workflow';
 import type { Call, ServiceImplementation } from '@flotilla/grpc';
-import type { Tx } from '@flotilla/postgres';
+import { type GatheredWrites, scopeOf, type Tx } from '@flotilla/postgres';
 import { cancelInstance } from '../commands/cancel-instance.ts';
 import { pauseInstance, resumeInstance } from '../commands/pause-instance.ts';
 import { retryInstance } from '../commands/retry-instance.ts';
@@ -24,10 +24,12 @@ import { type Granting, withGrant } from './with-grant.ts';
 export interface Running extends Starting, Granting {
   readonly newId: () => string;
   readonly wakeups: Wakeups;
+  /** Runs that one caller starts at once are written together. */
+  readonly starts: GatheredWrites<Schema>;
 }
 
 export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
-  const { db, drivers, wakeups } = running;
+  const { db, drivers, wakeups, starts } = running;
 
   /** Has a command move a run, and tells its driver and whoever follows it. */
   async function steered<Wish>(
@@ -51,10 +53,13 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const { traceparent } = call;
       const start = startFor(running, call.principal.tenantId, definition);
       const wish = { id, workflowId, input, tags, traceparent, startedBy };
-      const accept = (grantId: string) =>
-        db.write(call, async (tx) =>
-          toInstanceMessage(await start.accept(tx.causedBy(causedBy(call)), { ...wish, grantId })),
-        );
+      const accept = (grantId: string) => {
+        const body = async (tx: Tx<Schema>) =>
+          toInstanceMessage(await start.accept(tx.causedBy(causedBy(call)), { ...wish, grantId }));
+        // What is kept under a key is kept by a transaction of its own.
+        if (call.idempotency !== undefined) return db.write(call, body);
+        return starts.write({ scope: scopeOf(call), lane: 'start', deadline: call.deadline, body });
+      };
       const started = await withGrant(
         running,
         call,

@@ -13,12 +13,13 @@ import { outbox } from './outbox/benchmark.ts';
 import { printed } from './report.ts';
 import { start } from './start.ts';
 import { workflowRuns } from './workflow-runs/benchmark.ts';
+import { jobReads } from './workflow-runs/job-reads.ts';
 import { stepTimes } from './workflow-runs/step-times.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
 const benchmarks: readonly Benchmark[] = [
   ...[outbox, fastLane, fairness, mapItems, waitingRunsBenchmark],
-  ...[idle, agentExecution, workflowRuns, stepTimes, start],
+  ...[idle, agentExecution, workflowRuns, stepTimes, jobReads, start],
 ];
 
 const { values, positionals } = parseArgs({

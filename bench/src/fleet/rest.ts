@@ -9,6 +9,7 @@ const timeoutMs = 60_000;
 export interface Callers {
   /** Asks on the connection of this caller. @throws Error when the status is not 200 */
   post(caller: number, path: string, body: string): Promise<string>;
+  get(caller: number, path: string): Promise<string>;
   /** Reads an event stream to its end. */
   stream(caller: number, path: string): Promise<string>;
   close(): Promise<void>;
@@ -30,12 +31,14 @@ export function openCallers(url: string, concurrency: number, headers: Readonly<
     return text;
   };
   const sent = { ...headers, 'content-type': 'application/json' };
+  const read = async (caller: number, path: string, head: Readonly<Record<string, string>>) =>
+    textOf(path, await clientOf(caller).request({ method: 'GET', path, headers: head }));
   const streamed = { ...headers, accept: 'text/event-stream' };
   return {
     post: async (caller, path, body) =>
       textOf(path, await clientOf(caller).request({ method: 'POST', path, body, headers: sent })),
-    stream: async (caller, path) =>
-      textOf(path, await clientOf(caller).request({ method: 'GET', path, headers: streamed })),
+    get: (caller, path) => read(caller, path, headers),
+    stream: (caller, path) => read(caller, path, streamed),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
     },

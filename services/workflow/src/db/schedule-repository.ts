@@ -1,13 +1,12 @@
 import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { JsonObject } from '../domain/json.ts';
 import type { Schedule, ScheduleStatus } from '../domain/schedule.ts';
+import { sourceColumns, toSource } from './firing-source-columns.ts';
 import { toColumn } from './json-column.ts';
 import type { Schema, WorkflowSchedules } from './schema.ts';
 
 const columns = [
-  'id',
-  'workflow_id',
-  'name',
+  ...sourceColumns,
   'cron_expression',
   'interval_seconds',
   'timezone',
@@ -16,18 +15,11 @@ const columns = [
   'max_concurrent_executions',
   'catchup_window_seconds',
   'default_input',
-  'grant_id',
   'next_run_at',
   'last_run_at',
   'run_count',
   'missed_count',
   'sync_error',
-  'created_by',
-  'updated_by',
-  'created_at',
-  'updated_at',
-  'deleted_at',
-  'revision',
 ] as const;
 
 export async function insertSchedule(tx: Tx<Schema>, schedule: Schedule): Promise<void> {
@@ -46,30 +38,23 @@ export async function insertSchedule(tx: Tx<Schema>, schedule: Schedule): Promis
 }
 
 export async function findSchedule(tx: ReadTx<Schema>, id: string): Promise<Schedule | undefined> {
-  const row = await tx
-    .selectFrom('workflow_schedules')
-    .select(columns)
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst();
+  const row = await byId(tx, id).where('deleted_at', 'is', null).executeTakeFirst();
   return row && toSchedule(row);
 }
 
 /** Also one that was removed: Temporal may have to be told. */
 export async function findScheduleEverKnown(tx: ReadTx<Schema>, id: string): Promise<Schedule | undefined> {
-  const row = await tx.selectFrom('workflow_schedules').select(columns).where('id', '=', id).executeTakeFirst();
+  const row = await byId(tx, id).executeTakeFirst();
   return row && toSchedule(row);
 }
 
 export async function lockSchedule(tx: Tx<Schema>, id: string): Promise<Schedule | undefined> {
-  const row = await tx
-    .selectFrom('workflow_schedules')
-    .select(columns)
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .forUpdate()
-    .executeTakeFirst();
+  const row = await byId(tx, id).where('deleted_at', 'is', null).forUpdate().executeTakeFirst();
   return row && toSchedule(row);
+}
+
+function byId(tx: ReadTx<Schema>, id: string) {
+  return tx.selectFrom('workflow_schedules').select(columns).where('id', '=', id);
 }
 
 /** Uses the index workflow_schedules_newest, or workflow_schedules_of_workflow. */
@@ -147,9 +132,7 @@ function wishOf(schedule: Schedule) {
 
 function toSchedule(row: Pick<Selectable<WorkflowSchedules>, (typeof columns)[number]>): Schedule {
   return {
-    id: row.id,
-    workflowId: row.workflow_id,
-    name: row.name,
+    ...toSource(row),
     timing: {
       cronExpression: row.cron_expression ?? undefined,
       intervalSeconds: row.interval_seconds ?? undefined,
@@ -160,17 +143,10 @@ function toSchedule(row: Pick<Selectable<WorkflowSchedules>, (typeof columns)[nu
     maxConcurrentExecutions: row.max_concurrent_executions,
     catchupWindowSeconds: row.catchup_window_seconds,
     defaultInput: row.default_input as JsonObject,
-    grantId: row.grant_id,
     nextRunAt: row.next_run_at ?? undefined,
     lastRunAt: row.last_run_at ?? undefined,
     runCount: row.run_count,
     missedCount: row.missed_count,
     syncError: row.sync_error ?? undefined,
-    createdBy: row.created_by,
-    updatedBy: row.updated_by,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    deleted: row.deleted_at !== null,
-    revision: row.revision,
   };
 }

@@ -1,12 +1,11 @@
 import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { Trigger, TriggerKind } from '../domain/trigger.ts';
+import { sourceColumns, toSource } from './firing-source-columns.ts';
 import { toColumn } from './json-column.ts';
 import type { Schema, WorkflowTriggers } from './schema.ts';
 
 const columns = [
-  'id',
-  'workflow_id',
-  'name',
+  ...sourceColumns,
   'kind',
   'status',
   'event_type',
@@ -14,17 +13,10 @@ const columns = [
   'input_mapping',
   'webhook_path',
   'old_secret_expired_at',
-  'grant_id',
   'last_fired_at',
   'run_count',
   'failure_count',
   'last_error_reason',
-  'created_by',
-  'updated_by',
-  'created_at',
-  'updated_at',
-  'deleted_at',
-  'revision',
 ] as const;
 
 export async function insertTrigger(tx: Tx<Schema>, trigger: Trigger, sealedSecret: Buffer | undefined): Promise<void> {
@@ -47,24 +39,17 @@ export async function insertTrigger(tx: Tx<Schema>, trigger: Trigger, sealedSecr
 }
 
 export async function findTrigger(tx: ReadTx<Schema>, id: string): Promise<Trigger | undefined> {
-  const row = await tx
-    .selectFrom('workflow_triggers')
-    .select(columns)
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst();
+  const row = await byId(tx, id).executeTakeFirst();
   return row && toTrigger(row);
 }
 
 export async function lockTrigger(tx: Tx<Schema>, id: string): Promise<Trigger | undefined> {
-  const row = await tx
-    .selectFrom('workflow_triggers')
-    .select(columns)
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .forUpdate()
-    .executeTakeFirst();
+  const row = await byId(tx, id).forUpdate().executeTakeFirst();
   return row && toTrigger(row);
+}
+
+function byId(tx: ReadTx<Schema>, id: string) {
+  return tx.selectFrom('workflow_triggers').select(columns).where('id', '=', id).where('deleted_at', 'is', null);
 }
 
 /** Uses the index workflow_triggers_newest, or workflow_triggers_of_workflow. */
@@ -176,9 +161,7 @@ function changeable(trigger: Trigger) {
 
 function toTrigger(row: Pick<Selectable<WorkflowTriggers>, (typeof columns)[number]>): Trigger {
   return {
-    id: row.id,
-    workflowId: row.workflow_id,
-    name: row.name,
+    ...toSource(row),
     kind: row.kind,
     status: row.status,
     eventType: row.event_type,
@@ -186,16 +169,9 @@ function toTrigger(row: Pick<Selectable<WorkflowTriggers>, (typeof columns)[numb
     inputMapping: row.input_mapping as Record<string, string>,
     webhookPath: row.webhook_path ?? '',
     oldSecretExpiresAt: row.old_secret_expired_at ?? undefined,
-    grantId: row.grant_id,
     lastFiredAt: row.last_fired_at ?? undefined,
     runCount: row.run_count,
     failureCount: row.failure_count,
     lastErrorReason: row.last_error_reason ?? undefined,
-    createdBy: row.created_by,
-    updatedBy: row.updated_by,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    deleted: row.deleted_at !== null,
-    revision: row.revision,
   };
 }

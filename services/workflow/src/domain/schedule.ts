@@ -1,4 +1,5 @@
 import { AppError } from '@flotilla/errors';
+import type { FiringSource } from './firing-source.ts';
 import { type JsonObject, sizeOf } from './json.ts';
 import type { Timing } from './timing.ts';
 
@@ -6,29 +7,18 @@ export type ScheduleStatus = 'active' | 'paused';
 export type OverlapPolicy = 'skip' | 'buffer_one' | 'buffer_all' | 'cancel_other' | 'allow_all';
 
 /** Starts runs of a workflow at set times. What was wished for counts up `revision`; what happens does not. */
-export interface Schedule {
-  readonly id: string;
-  readonly workflowId: string;
-  readonly name: string;
+export interface Schedule extends FiringSource {
   readonly timing: Timing;
   readonly status: ScheduleStatus;
   readonly overlapPolicy: OverlapPolicy;
   readonly maxConcurrentExecutions: number;
   readonly catchupWindowSeconds: number;
   readonly defaultInput: JsonObject;
-  /** The stored permission to act for `updatedBy`. */
-  readonly grantId: string;
   readonly nextRunAt: Date | undefined;
   readonly lastRunAt: Date | undefined;
   readonly runCount: number;
   readonly missedCount: number;
   readonly syncError: string | undefined;
-  readonly createdBy: string;
-  readonly updatedBy: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly deleted: boolean;
-  readonly revision: number;
 }
 
 /** Firings of one schedule that may wait at once. */

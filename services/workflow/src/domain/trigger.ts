@@ -1,15 +1,13 @@
 import { AppError } from '@flotilla/errors';
 import { compileExpression } from '@flotilla/expressions';
+import type { FiringSource } from './firing-source.ts';
 import { isObject, type JsonObject, type JsonValue, sizeOf } from './json.ts';
 
 export type TriggerKind = 'api' | 'event' | 'webhook';
 export type TriggerStatus = 'enabled' | 'disabled';
 
 /** Starts runs of a workflow when something happens. */
-export interface Trigger {
-  readonly id: string;
-  readonly workflowId: string;
-  readonly name: string;
+export interface Trigger extends FiringSource {
   readonly kind: TriggerKind;
   readonly status: TriggerStatus;
   /** Empty for other kinds. */
@@ -18,20 +16,12 @@ export interface Trigger {
   readonly inputMapping: Readonly<Record<string, string>>;
   /** Empty for other kinds. */
   readonly webhookPath: string;
-  /** The stored permission to act for `updatedBy`. */
-  readonly grantId: string;
   /** Until when the secret before the present one is accepted. */
   readonly oldSecretExpiresAt: Date | undefined;
   readonly lastFiredAt: Date | undefined;
   readonly runCount: number;
   readonly failureCount: number;
   readonly lastErrorReason: string | undefined;
-  readonly createdBy: string;
-  readonly updatedBy: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly deleted: boolean;
-  readonly revision: number;
 }
 
 const MAX_INPUT_BYTES = 256 * 1024;

@@ -165,6 +165,36 @@ test('branches and items are gone through; of a list that nobody knows, one item
   expect(joined.steps.at(-1)).toMatchObject({ unknownOutput: [''] });
 });
 
+test('of a join of some branches the undos of all are shown, for those that are not needed', () => {
+  const effect = (id: string): JsonObject => ({
+    ...{ id, kind: 'http', url: 'http://x' },
+    undo: { url: `http://undo/${id}`, body: '${effect.key}' },
+  });
+  const fan = (join: string | number): JsonObject => ({
+    ...{ id: 'fan', kind: 'parallel', join, next: 'last' },
+    branches: ['left', 'right'].map((name) => ({ name, steps: [effect(name)] })),
+  });
+  const undosOf = (join: string | number, assumptions: Assumption[] = []) =>
+    tried(
+      {
+        steps: [effect('first'), fan(join), give('last')].map((step, at) =>
+          at === 0 ? { ...step, next: 'fan' } : step,
+        ),
+      },
+      assumptions,
+    ).undos.map(({ path, block, input }) => [path, block, (input as JsonObject)['url']]);
+  expect(undosOf('any')).toEqual([
+    ['fan[right]/right', 'fan', 'http://undo/right'],
+    ['fan[left]/left', 'fan', 'http://undo/left'],
+  ]);
+  expect(undosOf(2)).toEqual([]);
+  expect(undosOf('any', [fails('last', 'NO')])).toEqual([
+    ['fan[right]/right', '', 'http://undo/right'],
+    ['fan[left]/left', '', 'http://undo/left'],
+    ['first', '', 'http://undo/first'],
+  ]);
+});
+
 test('an approval is nobody’s to foresee, and does not expire meanwhile; the branch beside it goes on', () => {
   const approve = { id: 'approve', kind: 'approval', title: 't', approvers: { permission: 'approvals:decide' } };
   const steps = [

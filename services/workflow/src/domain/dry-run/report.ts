@@ -1,7 +1,8 @@
 import { stepOf } from '../definition.ts';
+import type { Effect } from '../fold-effects.ts';
 import type { Recorded } from '../journal.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { frameOf, visitKey } from '../path.ts';
+import { frameOf, frameWithin, visitKey } from '../path.ts';
 import { statusOf } from '../run-state.ts';
 import { END, FAIL } from '../step-kind.ts';
 import type { Basis, DryRun } from './dry-run.ts';
@@ -25,6 +26,8 @@ export interface UndoReport {
   readonly stepId: string;
   readonly visit: number;
   readonly input: JsonValue;
+  /** Of a block that needs some of its branches only, and maybe not this one: its path. Empty: it is undone for sure. */
+  readonly block: string;
 }
 
 export interface StepReport {
@@ -100,8 +103,7 @@ export function reportOf(run: DryRun): DryRunReport {
         break;
       case 'undo_started': {
         const effect = state.effects.get(state.effectAt.get(visitKey(entry), -1));
-        const { path, stepId, visit } = entry;
-        undos.push({ path, stepId, visit, input: shown(effect?.undo.request ?? null) });
+        if (effect !== undefined) undos.push(undoOf(effect, ''));
         break;
       }
       default:
@@ -119,7 +121,7 @@ export function reportOf(run: DryRun): DryRunReport {
     stepsNotReached: left.filter((id) => !undecided.has(id)),
     output: output && shown(output),
     error: failing && { reason: failing.reason, message: failing.message, path: failing.path ?? '' },
-    undos,
+    undos: [...undos, ...undosOfBranches(run, undos)],
     problems: problems.map(({ pointer, reason, message }) => ({ pointer, reason, message })),
   };
 }
@@ -139,6 +141,24 @@ function started(run: DryRun, entry: Recorded & { readonly kind: 'step_started' 
     errorReason: '',
     errorMessage: '',
   };
+}
+
+function undoOf({ path, stepId, visit, undo }: Effect, block: string): UndoReport {
+  return { path, stepId, visit, input: shown(undo.request), block };
+}
+
+/** Of blocks that need some of their branches only: which ones come too late nobody knows, and what those did is undone. */
+function undosOfBranches({ journal, state }: DryRun, certain: readonly UndoReport[]): UndoReport[] {
+  const blocks = journal.flatMap((entry) =>
+    entry.kind === 'step_started' && entry.block !== undefined && entry.block.quorum > entry.block.total
+      ? [entry.path]
+      : [],
+  );
+  const undone = new Set(certain.map(visitKey));
+  return [...state.effects.reverse()].flatMap((effect) => {
+    const block = blocks.find((path) => frameWithin(path, effect.path) !== undefined);
+    return block === undefined || undone.has(visitKey(effect)) ? [] : [undoOf(effect, block)];
+  });
 }
 
 /** Where nothing else follows a step, this does. */

@@ -24,7 +24,7 @@ export {
   validateMigrations,
 } from './migrations/migrate.ts';
 export { type Migration, migrationSet } from './migrations/migration-set.ts';
-export { after, type Cursor, pageSizeOf, pageToken, toPage } from './page-token.ts';
+export { after, type Cursor, createdBetween, pageSizeOf, pageToken, toPage } from './page-token.ts';
 export {
   type DatabaseProvision,
   provisionDatabase,

@@ -53,6 +53,32 @@ export function after<DB, TB extends keyof DB>(
   };
 }
 
+/** An id is made shortly before its row, maybe by another clock. */
+const idMarginMs = 600_000;
+
+/**
+ * Rows that were created in a time, `before` excluded. Their ids, UUID v7, are bounded too: indexes, and the partitions of months,
+ * go by these.
+ */
+export function createdBetween<DB, TB extends keyof DB>(
+  from: Date | undefined,
+  before: Date | undefined,
+): (eb: ExpressionBuilder<DB, TB>) => Expression<SqlBool> {
+  const since =
+    from === undefined ? sql`true` : sql`created_at >= ${from} and id >= ${firstIdAt(from, -idMarginMs)}::uuid`;
+  const until =
+    before === undefined ? sql`true` : sql`created_at < ${before} and id < ${firstIdAt(before, idMarginMs)}::uuid`;
+  return () => sql<SqlBool>`(${since} and ${until})`;
+}
+
+function firstIdAt(time: Date, marginMs: number): string {
+  const hex = Math.max(0, time.getTime() + marginMs)
+    .toString(16)
+    .padStart(12, '0')
+    .slice(-12);
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /** Cuts the extra row that tells whether there is a next page. Ask for `size + 1` rows. */
 export function toPage<Row extends { readonly id: string }>(
   rows: readonly Row[],

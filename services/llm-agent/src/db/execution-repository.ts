@@ -1,4 +1,4 @@
-import { after, type Cursor, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
+import { after, type Cursor, createdBetween, type ReadTx, type Selectable, sql, type Tx } from '@flotilla/postgres';
 import type { Execution } from '../domain/execution.ts';
 import type { InputPart } from '../domain/input.ts';
 import type { Said } from '../domain/message.ts';
@@ -123,14 +123,13 @@ export async function listExecutionSizes(
       'id',
       sql<number>`octet_length(prompt) + octet_length(parts::text) + octet_length(response) * 2`.as('bytes'),
     ])
-    .where(after<Schema, 'executions'>('desc', page.cursor));
+    .where(after<Schema, 'executions'>('desc', page.cursor))
+    .where(createdBetween<Schema, 'executions'>(filter.createdFrom, filter.createdBefore));
   if (filter.agentId !== '') query = query.where('agent_id', '=', filter.agentId);
   if (filter.conversationId !== '') query = query.where('conversation_id', '=', filter.conversationId);
   if (filter.replayOfId !== '') query = query.where('replay_of_id', '=', filter.replayOfId);
   if (filter.createdBy !== '') query = query.where('created_by', '=', filter.createdBy);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  if (filter.createdFrom !== undefined) query = query.where('created_at', '>=', filter.createdFrom);
-  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
   return query.orderBy('id', 'desc').limit(page.limit).execute();
 }
 

@@ -1,6 +1,7 @@
 import {
   after,
   type Cursor,
+  createdBetween,
   type ReadTx,
   type Selectable,
   sql,
@@ -235,6 +236,18 @@ export interface InstanceFilter {
   readonly parentInstanceId: string;
 }
 
+/**
+ * Says of statuses what partial indexes are for, workflow_instances_driver_seen and workflow_instances_unsuccessful: runs that are
+ * not completed are few among many.
+ */
+export function rareAmong(statuses: readonly InstanceStatus[]) {
+  const all = (few: readonly InstanceStatus[]) => statuses.every((status) => few.includes(status));
+  if (all(['pending', 'running', 'paused'])) return sql<boolean>`settled_at is null`;
+  return all(['failed', 'cancelled', 'timeout'])
+    ? sql<boolean>`status in ('failed', 'cancelled', 'timeout')`
+    : sql<boolean>`true`;
+}
+
 /** Uses the index workflow_instances_of_parent, workflow_instances_of_workflow, workflow_instances_by_starter, or the unique key. */
 export async function listInstances(
   tx: ReadTx<Schema>,
@@ -243,11 +256,10 @@ export async function listInstances(
   let query = tx
     .selectFrom('workflow_instances')
     .select(columns)
-    .where(after<Schema, 'workflow_instances'>('desc', filter.cursor));
+    .where(after<Schema, 'workflow_instances'>('desc', filter.cursor))
+    .where(createdBetween<Schema, 'workflow_instances'>(filter.createdFrom, filter.createdBefore));
   if (filter.workflowId !== '') query = query.where('workflow_id', '=', filter.workflowId);
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  if (filter.createdFrom !== undefined) query = query.where('created_at', '>=', filter.createdFrom);
-  if (filter.createdBefore !== undefined) query = query.where('created_at', '<', filter.createdBefore);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status).where(rareAmong([filter.status]));
   if (filter.tag !== '') query = query.where(sql<boolean>`${filter.tag} = any (tags)`);
   if (filter.createdBy !== '') query = query.where('created_by', '=', filter.createdBy);
   if (filter.parentInstanceId !== '') query = query.where('parent_instance_id', '=', filter.parentInstanceId);

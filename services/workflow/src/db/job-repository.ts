@@ -1,6 +1,7 @@
 import { after, type Cursor, type ReadTx, type Selectable, sql } from '@flotilla/postgres';
 import type { JobOwner, JobStatus } from '../domain/job.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { rareAmong } from './instance-repository.ts';
 import type { Schema, WorkflowInstances } from './schema.ts';
 
 /** A run as a job shows it. */
@@ -64,6 +65,7 @@ export async function listJobs(
   if (status !== undefined) {
     query = query
       .where('status', 'in', [...statusesOf[status]])
+      .where(rareAmong(statusesOf[status]))
       .where(sql<boolean>`(completed_at is not null) = ${['completed', 'failed', 'cancelled'].includes(status)}`);
   }
   return (await query.orderBy('id', 'desc').limit(limit).execute()).map(toJob);

@@ -1,0 +1,1 @@
+drop index workflow_instances_unsuccessful;

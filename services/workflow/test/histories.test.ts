@@ -46,6 +46,8 @@ const refused = (id: string, rest: JsonObject = {}): JsonObject =>
 interface Shape {
   readonly name: string;
   readonly steps: readonly JsonObject[];
+  /** How the tracker treats what comes first. */
+  readonly mood?: JsonObject;
   /** What people do to the run meanwhile. */
   readonly meanwhile?: (id: string) => Promise<unknown>;
   readonly histories?: number;
@@ -53,6 +55,13 @@ interface Shape {
 
 const shapes: readonly Shape[] = [
   { name: 'straight', steps: [record('second', { next: 'last' })] },
+  { name: 'ridden', steps: [record('second', { next: 'third' }), record('third', { next: 'last' })] },
+  {
+    name: 'backed-off',
+    mood: { on: 'open', action: 'refuse', status: 503 },
+    steps: [record('second', { next: 'last' })],
+  },
+  { name: 'slow', mood: { on: 'open', action: 'hold', ms: 2_500 }, steps: [record('second', { next: 'last' })] },
   {
     name: 'routed',
     steps: [
@@ -215,7 +224,8 @@ async function checkHistories(name: string, id: string, atLeast: number): Promis
 
 test.each(shapes.flatMap((shape) => goals.map((goal) => ({ ...shape, goal }))))(
   'the history of a run that is $name and $goal holds ids only, and can be replayed',
-  async ({ name, goal, steps, meanwhile, histories: atLeast = 1 }) => {
+  async ({ name, goal, steps, mood, meanwhile, histories: atLeast = 1 }) => {
+    if (mood !== undefined) await fleet.tracker.mood(mood);
     const id = await fleet.start(await fleet.activate(define(steps, goal)));
     await meanwhile?.(id);
     await finish(id, goal);

@@ -43,21 +43,23 @@ describe.each(drivers)('waits for events driven by $driver', ({ env }) => {
     const stranger = await fleet.as(fleet.address, { tenantId: randomUUID() });
     await create(slug, 'Theirs', stranger);
     stranger.close();
-    const { id: made } = await create(slug, 'Ours');
-    await fleet.workflows.deleteWorkflow({ id: made });
-    await create(slug, 'Too late');
+    await create(slug, 'Ours');
     expect(await fleet.ended(id ?? '')).toMatchObject({
       status: InstanceStatus.COMPLETED,
       output: { name: 'Ours', expired: false },
     });
+    await create(otherSlug, 'Other');
+    expect(await fleet.ended(other ?? '')).toMatchObject({ output: { name: 'Other' } });
     const { tasks } = await fleet.instances.listTasks({ instanceId: id ?? '' });
     expect(tasks.map(({ stepId, visit, attempts }) => `${stepId} ${visit} ${attempts}`)).toEqual([
       'name 1 1',
       'hold 1 1',
     ]);
-    expect(await waiting()).toEqual([{ instance_id: other }]);
-    await fleet.instances.cancelInstance({ id: other ?? '' });
-    expect(await fleet.ended(other ?? '')).toMatchObject({ status: InstanceStatus.CANCELLED });
+    const third = await fleet.start(workflowId, { slug });
+    await holds(third);
+    expect(await waiting()).toEqual([{ instance_id: third }]);
+    await fleet.instances.cancelInstance({ id: third });
+    expect(await fleet.ended(third)).toMatchObject({ status: InstanceStatus.CANCELLED });
     expect(await waiting()).toEqual([]);
   });
 

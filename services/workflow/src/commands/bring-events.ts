@@ -26,11 +26,12 @@ export interface CameEvent {
   readonly occurredAt: Date;
 }
 
-/** Brings events to the steps that wait for them: each step takes the first one that fits. */
+/** Brings events, in whatever order they came, to the steps that wait for them: each step takes the earliest one that fits. */
 export async function bringEvents(bringing: Bringing, tx: Tx<Schema>, came: readonly CameEvent[]): Promise<void> {
+  const inOrder = came.toSorted((one, other) => one.occurredAt.getTime() - other.occurredAt.getTime());
   // Run by run, so that two transactions lock those that both have in one order.
   for (const wait of await findEventWaits(tx, [...new Set(came.map(({ type }) => type))])) {
-    const outcome = firstOutcome(wait, came);
+    const outcome = firstOutcome(wait, inOrder);
     if (outcome === undefined) continue;
     const { instanceId } = wait;
     const run = await lockRun(bringing, tx, instanceId);

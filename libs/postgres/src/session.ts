@@ -1,7 +1,7 @@
 import type { Pool, PoolClient, QueryResult } from 'pg';
 import { Batch, type BatchedStatement, toWire } from './batch.ts';
 import { poolExhausted } from './errors.ts';
-import { statementName } from './statement-names.ts';
+import { knownStatement } from './statement-names.ts';
 
 /** One statement with its values. */
 export interface Statement {
@@ -53,9 +53,10 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
   }
 
   function give({ text, values }: Statement, wantsRows: boolean): Promise<QueryResult> {
-    writes ||= isWrite(text);
+    const known = knownStatement(text);
+    writes ||= known.writes;
     const { promise, resolve, reject } = Promise.withResolvers<QueryResult>();
-    gather({ text, name: statementName(text), values: toWire(values), wantsRows, resolve, reject });
+    gather({ text, name: known.name, values: toWire(values), wantsRows, resolve, reject });
     return promise;
   }
 
@@ -76,12 +77,6 @@ export async function openSession(pool: Pool, remainingMs: number | undefined): 
     failure: () => failed?.error,
     release: (broken) => client.release(broken),
   };
-}
-
-function isWrite(text: string): boolean {
-  return (
-    /^\s*(insert|update|delete|merge)\b/i.test(text) || (/^\s*with\b/i.test(text) && /\binsert into\b/i.test(text))
-  );
 }
 
 async function connectBefore(pool: Pool, remainingMs: number | undefined): Promise<PoolClient> {

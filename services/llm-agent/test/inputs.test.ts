@@ -248,7 +248,11 @@ test('a file is read back whole, in pieces, by those who may read the execution 
   const sha256 = hashOf(data);
   const pieces: Uint8Array[] = [];
   for (let offset = 0; ; ) {
-    const { data: piece, nextOffset, ...about } = await executions.getInputFile({ executionId, sha256, offset });
+    const {
+      data: piece,
+      nextOffset,
+      ...about
+    } = await executions.getInputFile({ executionId, digest: sha256, offset });
     expect(about).toMatchObject({ mediaType: 'image/png', size: data.length });
     pieces.push(piece);
     if (nextOffset === 0) break;
@@ -256,15 +260,15 @@ test('a file is read back whole, in pieces, by those who may read the execution 
   }
   expect(pieces).toHaveLength(3);
   expect(Buffer.concat(pieces).equals(data)).toBe(true);
-  await expect(executions.getInputFile({ executionId, sha256, offset: data.length })).rejects.toMatchObject({
+  await expect(executions.getInputFile({ executionId, digest: sha256, offset: data.length })).rejects.toMatchObject({
     reason: 'OFFSET_INVALID',
   });
   // That of another execution cannot be read by its hash.
-  await expect(executions.getInputFile({ executionId, sha256: hashOf(others) })).rejects.toMatchObject({
+  await expect(executions.getInputFile({ executionId, digest: hashOf(others) })).rejects.toMatchObject({
     ...{ code: 'not_found', reason: 'INPUT_FILE_NOT_FOUND' },
   });
   const stranger = await fleet.as({ tenantId: tenant() });
-  await expect(stranger.executions.getInputFile({ executionId, sha256 })).rejects.toMatchObject({
+  await expect(stranger.executions.getInputFile({ executionId, digest: sha256 })).rejects.toMatchObject({
     ...{ code: 'not_found', reason: 'EXECUTION_NOT_FOUND' },
   });
   await replica.stop();

@@ -11,12 +11,12 @@ const pieceBytes = 1_048_576;
 /** A piece of a file that went into an execution: who may read the execution may read its files, and no others by their hash. */
 export async function getInputFile(
   tx: ReadTx<Schema>,
-  { executionId, sha256, offset }: { executionId: string; sha256: string; offset: number },
+  { executionId, digest, offset }: { executionId: string; digest: string; offset: number },
 ) {
   const execution = await findExecution(tx, executionId);
   if (execution === undefined) throw executionNotFound();
-  const file = filesIn(execution.parts).find((one) => one.sha256 === sha256);
-  const data = file && (await readPiece(tx, sha256, { offset, length: pieceBytes }));
+  const file = filesIn(execution.parts).find((one) => one.sha256 === digest);
+  const data = file && (await readPiece(tx, digest, { offset, length: pieceBytes }));
   if (file === undefined || data === undefined) {
     throw new AppError('not_found', 'INPUT_FILE_NOT_FOUND', 'The execution has no such file.');
   }

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flotilla/agent/v1/inputs.proto.
  */
 export const file_flotilla_agent_v1_inputs: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9pbnB1dHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxImUKCUlucHV0UGFydBIbCgR0ZXh0GAEgASgJQgu6SAhyBhABKKCNBkgAEiwKBGZpbGUYAiABKAsyHC5mbG90aWxsYS5hZ2VudC52MS5JbnB1dEZpbGVIAEINCgRwYXJ0EgW6SAIIASLlAQoJSW5wdXRGaWxlEm8KCm1lZGlhX3R5cGUYASABKAlCW7pIWHJWUglpbWFnZS9wbmdSCmltYWdlL2pwZWdSCmltYWdlL3dlYnBSCWltYWdlL2dpZlIPYXBwbGljYXRpb24vcGRmUglhdWRpby93YXZSCmF1ZGlvL21wZWcSGwoJZmlsZV9uYW1lGAIgASgJQgi6SAVyAxj/ARIMCgRkYXRhGAMgASgMEhUKA3VybBgEIAEoCUIIukgFcgMY0A8SDAoEc2l6ZRgFIAEoAxIXCgZzaGEyNTYYBiABKAlCB7pIBHICGEAidQoTR2V0SW5wdXRGaWxlUmVxdWVzdBIeCgxleGVjdXRpb25faWQYASABKAlCCLpIBXIDsAEBEiUKBnNoYTI1NhgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEhcKBm9mZnNldBgDIAEoBUIHukgEGgIoACJuChRHZXRJbnB1dEZpbGVSZXNwb25zZRISCgptZWRpYV90eXBlGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRzaXplGAMgASgFEgwKBGRhdGEYBCABKAwSEwoLbmV4dF9vZmZzZXQYBSABKAViBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("Ch5mbG90aWxsYS9hZ2VudC92MS9pbnB1dHMucHJvdG8SEWZsb3RpbGxhLmFnZW50LnYxImUKCUlucHV0UGFydBIbCgR0ZXh0GAEgASgJQgu6SAhyBhABKKCNBkgAEiwKBGZpbGUYAiABKAsyHC5mbG90aWxsYS5hZ2VudC52MS5JbnB1dEZpbGVIAEINCgRwYXJ0EgW6SAIIASLlAQoJSW5wdXRGaWxlEm8KCm1lZGlhX3R5cGUYASABKAlCW7pIWHJWUglpbWFnZS9wbmdSCmltYWdlL2pwZWdSCmltYWdlL3dlYnBSCWltYWdlL2dpZlIPYXBwbGljYXRpb24vcGRmUglhdWRpby93YXZSCmF1ZGlvL21wZWcSGwoJZmlsZV9uYW1lGAIgASgJQgi6SAVyAxj/ARIMCgRkYXRhGAMgASgMEhUKA3VybBgEIAEoCUIIukgFcgMY0A8SDAoEc2l6ZRgFIAEoAxIXCgZzaGEyNTYYBiABKAlCB7pIBHICGEAidQoTR2V0SW5wdXRGaWxlUmVxdWVzdBIeCgxleGVjdXRpb25faWQYASABKAlCCLpIBXIDsAEBEiUKBmRpZ2VzdBgCIAEoCUIVukgSchAyDl5bMC05YS1mXXs2NH0kEhcKBm9mZnNldBgDIAEoBUIHukgEGgIoACJuChRHZXRJbnB1dEZpbGVSZXNwb25zZRISCgptZWRpYV90eXBlGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRIMCgRzaXplGAMgASgFEgwKBGRhdGEYBCABKAwSEwoLbmV4dF9vZmZzZXQYBSABKAViBnByb3RvMw", [file_buf_validate_validate]);
 
 /**
  * A part of a prompt or a message besides its text, told to the model after it and in this order.
@@ -110,11 +110,11 @@ export type GetInputFileRequest = Message<"flotilla.agent.v1.GetInputFileRequest
   executionId: string;
 
   /**
-   * One of those of the execution's parts.
+   * The `sha256` of one of the execution's parts.
    *
-   * @generated from field: string sha256 = 2;
+   * @generated from field: string digest = 2;
    */
-  sha256: string;
+  digest: string;
 
   /**
    * From which byte on to read: `next_offset` of the answer before.

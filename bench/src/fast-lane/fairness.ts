@@ -6,8 +6,9 @@ import { threeSteps } from '../workflow-runs/definition.ts';
 import { type LoneService, type Tenant, withLoneService } from './service.ts';
 
 const queuedRuns = 10_000;
-const probes = 150;
+const probes = 500;
 const callers = 64;
+const warmUpRuns = 3_000;
 const shares = [0.5, 0.9, 0.99] as const;
 
 export const fairness: Benchmark = {
@@ -21,7 +22,7 @@ export const fairness: Benchmark = {
       const [ofMany, ofFew] = [await many.activate(threeSteps), await few.activate(threeSteps)];
       const probe = () => waits(service, few, ofFew, Math.max(20, Math.round(probes * scale)));
       say('fairness: warming up');
-      await many.start(ofMany, { count: 300, concurrency: callers });
+      await many.start(ofMany, { count: warmUpRuns, concurrency: callers });
       await service.ended();
       await probe();
       say('fairness: with nothing to do');

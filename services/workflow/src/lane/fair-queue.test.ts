@@ -44,3 +44,52 @@ test('no more than the places run at once, and a failure gives its place back', 
   expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(10);
   expect(queue.waiting()).toBe(0);
 });
+
+/** A queue of one place, its clock, and who was served. */
+function favouring() {
+  let now = 0;
+  const served: string[] = [];
+  const queue = createFairQueue({ places: 1, weightOf: () => 1, now: () => now });
+  const serve = (tenantId: string) => queue.run(tenantId, async () => void served.push(tenantId));
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { served, serve, favour: queue.favour, pass };
+}
+
+test('while one is favoured, nothing of others begins, and everything of it does', async () => {
+  const { served, serve, favour } = favouring();
+  const release = favour('b');
+  const others = [serve('a'), serve('a')];
+  await serve('b');
+  expect(served.join('')).toBe('b');
+  release();
+  await Promise.all(others);
+  expect(served.join('')).toBe('baa');
+});
+
+test('a favour that is not given back ends by itself', async () => {
+  const { served, serve, favour } = favouring();
+  favour('b');
+  await serve('a');
+  expect(served.join('')).toBe('a');
+});
+
+test('whoever stood still for a favour goes on undisturbed for as long', async () => {
+  const { served, serve, favour, pass } = favouring();
+  const release = favour('b');
+  pass(10);
+  release();
+  pass(9);
+  favour('c');
+  await serve('a');
+  expect(served.join('')).toBe('a');
+  pass(1);
+  const again = favour('c');
+  const other = serve('a');
+  await serve('c');
+  expect(served.join('')).toBe('ac');
+  again();
+  again();
+  await other;
+});

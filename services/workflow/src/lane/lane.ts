@@ -35,6 +35,10 @@ export interface Lane {
   takes(definition: Definition): boolean;
   /** A place for a run that begins now; undefined when it has to queue. */
   reserve(tenantId: string): Place | undefined;
+  /** Whether others have runs in this lane, and the tenant has none. */
+  isNew(tenantId: string): boolean;
+  /** Until the answer is called, other tenants' runs make no moves, for a moment at most: a run that begins does not wait behind them. */
+  favour(tenantId: string): () => void;
   /** Drives a run whose row says that it is this lane's, from what its first move answered. */
   drive(place: Place, run: Omit<HeldRun, 'isOver'>): void;
   /** Loads a run that was admitted, and drives it. */
@@ -158,13 +162,15 @@ export function createLane(
     }
   }
 
-  const pace = createPace({ most: limits.runs });
+  const pace = createPace({ most: limits.runs, isShared: places.isShared });
 
   return {
     places,
     pace,
     takes: (definition) => limits.runs > 0 && definition.driver !== 'temporal' && beginsShort(definition),
     reserve: (tenantId) => (closing ? undefined : places.reserve(tenantId)),
+    isNew: (tenantId) => places.taken() > 0 && places.running(tenantId) === 0,
+    favour: writes.favour,
     drive,
     driveAdmitted(place, reference) {
       const { instanceId } = reference;

@@ -1,10 +1,20 @@
 import { expect, test } from 'vitest';
 import { createPace } from './pace.ts';
 
+interface Circumstances {
+  utilization: number;
+  isShared: boolean;
+}
+
 /** A lane in which as much time passes between two looks as the pace wants. */
-function paced(most: number, utilization: () => number): { now(): number; next(): number } {
+function paced(most: number, circumstances: Circumstances): { now(): number; next(): number } {
   let clock = 0;
-  const pace = createPace({ most, now: () => clock, utilization });
+  const pace = createPace({
+    most,
+    now: () => clock,
+    utilization: () => circumstances.utilization,
+    isShared: () => circumstances.isShared,
+  });
   return {
     now: () => pace.allowed(),
     next() {
@@ -15,16 +25,24 @@ function paced(most: number, utilization: () => number): { now(): number; next()
 }
 
 test('a lane that keeps up is filled, a busy one holds half as many, and some always', () => {
-  let utilization = 0.5;
-  const { now, next } = paced(40, () => utilization);
+  const circumstances = { utilization: 0.5, isShared: true };
+  const { now, next } = paced(40, circumstances);
   expect(next()).toBe(40);
-  utilization = 0.9;
-  expect([next(), next(), next(), next()]).toEqual([20, 10, 8, 8]);
-  utilization = 0.5;
-  expect(now()).toBe(8);
-  expect([next(), next()]).toEqual([12, 16]);
+  circumstances.utilization = 0.9;
+  expect([next(), next(), next(), next()]).toEqual([20, 10, 6, 6]);
+  circumstances.utilization = 0.5;
+  expect(now()).toBe(6);
+  expect([next(), next()]).toEqual([10, 14]);
+});
+
+test('a tenant that is alone leaves less room, until another one comes', () => {
+  const circumstances = { utilization: 0.9, isShared: false };
+  const { next } = paced(40, circumstances);
+  expect([next(), next(), next()]).toEqual([20, 16, 16]);
+  circumstances.isShared = true;
+  expect([next(), next()]).toEqual([8, 6]);
 });
 
 test('a lane with few places has no more than them', () => {
-  expect(paced(2, () => 0.9).next()).toBe(2);
+  expect(paced(2, { utilization: 0.9, isShared: true }).next()).toBe(2);
 });

@@ -8,6 +8,9 @@ export interface Place {
 /** The part of a lane that one tenant may fill, so that another always finds a place. */
 const SHARE = 0.75;
 
+/** A tenant that was not here for so long is not expected. */
+const LATELY_MS = 600_000;
+
 /** Counts who is in a lane. */
 export interface Places {
   /** Undefined where the lane is full, the tenant has its share, or runs of the tenant wait already and have to be first. */
@@ -16,11 +19,15 @@ export interface Places {
   take(tenantId: string): Place;
   free(): number;
   taken(): number;
+  /** Of one tenant. */
+  running(tenantId: string): number;
   /** How many runs could be admitted at most, as far as is known who waits. */
   room(): number;
   /** Of one tenant, at most. */
   readonly share: number;
   busy(): readonly Busy[];
+  /** Whether runs of more than one tenant began here lately. */
+  isShared(): boolean;
   /** A run of the tenant has to wait. */
   queued(tenantId: string): void;
   /** Nobody is known to wait any more. */
@@ -32,15 +39,20 @@ export interface Places {
 export function createPlaces(options: {
   readonly runs: number;
   readonly weightOf: (tenantId: string) => number;
+  readonly now?: () => number;
 }): Places {
-  const { runs, weightOf } = options;
+  const { runs, weightOf, now = () => performance.now() } = options;
   const running = new Map<string, number>();
   const waiting = new Set<string>();
   const share = Math.max(1, Math.ceil(runs * SHARE));
   let taken = 0;
   let freed = (): void => {};
+  let last: string | undefined;
+  let changedAt = Number.NEGATIVE_INFINITY;
 
   function take(tenantId: string): Place {
+    if (last !== undefined && last !== tenantId) changedAt = now();
+    last = tenantId;
     taken += 1;
     running.set(tenantId, (running.get(tenantId) ?? 0) + 1);
     let released = false;
@@ -66,11 +78,13 @@ export function createPlaces(options: {
       taken >= runs || (running.get(tenantId) ?? 0) >= share || waiting.has(tenantId) ? undefined : take(tenantId),
     free,
     taken: () => taken,
+    running: (tenantId) => running.get(tenantId) ?? 0,
     room: () =>
       waiting.size === 0
         ? free()
         : Math.min(free(), Math.max(...[...waiting].map((tenantId) => share - (running.get(tenantId) ?? 0)))),
     busy: () => [...running].map(([tenantId, count]) => ({ tenantId, running: count, weight: weightOf(tenantId) })),
+    isShared: () => now() - changedAt < LATELY_MS,
     queued: (tenantId) => void waiting.add(tenantId),
     nobodyWaits: () => waiting.clear(),
     someWait: () => waiting.size > 0,

@@ -31,7 +31,9 @@ export interface Start {
 /** Runs that a lane takes begin there at once if it has a place for the tenant, and otherwise wait in the database for one. */
 export function startFor(starting: Starting, tenantId: string, definition: Definition): Start {
   const { lane, admission, drivers, leaseMs } = starting;
+  const isFavoured = lane.takes(definition) && lane.isNew(tenantId);
   const place = lane.takes(definition) ? lane.reserve(tenantId) : undefined;
+  const unfavour = isFavoured && place !== undefined ? lane.favour(tenantId) : undefined;
   let begun: { readonly run: Run; readonly actions: readonly Action[]; readonly more: boolean } | undefined;
 
   async function accept(tx: Tx<Schema>, wish: StartWish): Promise<Instance> {
@@ -45,6 +47,7 @@ export function startFor(starting: Starting, tenantId: string, definition: Defin
   return {
     accept,
     go() {
+      unfavour?.();
       if (begun === undefined) return;
       const { id: instanceId, driverEpoch: epoch, driver } = begun.run.instance;
       const reference = { tenantId, instanceId, epoch };
@@ -52,6 +55,9 @@ export function startFor(starting: Starting, tenantId: string, definition: Defin
       else if (driver === 'queued') admission.queued(tenantId);
       else if (!begun.run.state.settled) drivers.start(reference);
     },
-    giveUp: () => place?.release(),
+    giveUp() {
+      unfavour?.();
+      place?.release();
+    },
   };
 }

@@ -5,7 +5,7 @@ import { AgentService } from '@flotilla/contracts/agent';
 import { grpcServices } from '@flotilla/deploy';
 import { eventually, modelReplies, type ScriptedModel } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { agentOf, tinyDefinition } from './estate.ts';
+import { agentOf } from './estate.ts';
 import { type Fleet, openFleet, type ServiceName } from './fleet.ts';
 import { providerKey } from './flotilla.ts';
 
@@ -41,8 +41,8 @@ beforeAll(async () => {
   const agents = fleet.client(AgentService, created.key);
   await agents.getAgent({ id: agent.id }, { token });
   agents.close();
-  // Driven by Temporal, so that its file has something to be searched for.
-  const definition = { ...tinyDefinition, driver: 'temporal' };
+  // It waits, which is Temporal's to do, so that its file has something to be searched for.
+  const definition = { steps: [{ id: 'rest', kind: 'wait', duration: 100 }] };
   const wish = { name: 'W', slug: `canary-${mark}`, definition };
   const workflow = await fleet.ok('POST', '/v1/workflows', { key: created.key, body: wish });
   await fleet.ok('POST', `/v1/workflows/${workflow.id}:activate`, { key, body: {} });

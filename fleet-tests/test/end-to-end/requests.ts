@@ -52,7 +52,7 @@ const filling: Readonly<Record<string, (estate: Estate) => JsonObject>> = {
   ExecuteAgent: () => ({ prompt: 'Say hello.' }),
   StreamAgent: () => ({ prompt: 'Say hello.' }),
   GetAgentVersion: () => ({ version: 1 }),
-  GetInputFile: () => ({ sha256: 'a'.repeat(64) }),
+  GetInputFile: () => ({ digest: 'a'.repeat(64) }),
   DiffAgentVersions: () => ({ fromVersion: 1, toVersion: 1 }),
   RollBackAgent: () => ({ version: 1 }),
   SendMessage: () => ({ content: 'Say hello.' }),

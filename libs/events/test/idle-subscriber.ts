@@ -4,8 +4,8 @@ import { createKafkaTransport } from '../src/index.ts';
 import { log } from './agents-database.ts';
 import { kafkaBrokers } from './config.ts';
 
-// Subscribes to a topic that stays empty, and says how often its event loop turned in three seconds, the calmest of a few: a
-// topic that is new may have no leader yet, and is asked for again at once.
+// Subscribes to a topic that stays empty, and says how often its event loop turned in three seconds, the calmest of a few:
+// whoever never sleeps has none.
 const [topic = '', group = ''] = process.argv.slice(2);
 const transport = createKafkaTransport({ brokers: kafkaBrokers(), clientId: 'idle', log });
 await transport.ping();

@@ -4,6 +4,7 @@ import { agentExecution } from './agent-execution/benchmark.ts';
 import type { Benchmark, Report, Surroundings } from './benchmark.ts';
 import { readBenchConfig } from './config.ts';
 import { fastLane } from './fast-lane/benchmark.ts';
+import { eventWaits } from './fast-lane/event-waits.ts';
 import { fairness } from './fast-lane/fairness.ts';
 import { mapItems } from './fast-lane/map-items.ts';
 import { waitingRunsBenchmark } from './fast-lane/waiting-runs.ts';
@@ -18,7 +19,7 @@ import { stepTimes } from './workflow-runs/step-times.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
 const benchmarks: readonly Benchmark[] = [
-  ...[outbox, fastLane, fairness, mapItems, waitingRunsBenchmark],
+  ...[outbox, fastLane, fairness, mapItems, waitingRunsBenchmark, eventWaits],
   ...[idle, agentExecution, workflowRuns, stepTimes, jobReads, start],
 ];
 

@@ -27,7 +27,7 @@ export interface Started {
 
 /** What one tenant does with the service. */
 export interface Tenant {
-  activate(definition: JsonObject): Promise<string>;
+  activate(definition: JsonObject, slug?: string): Promise<string>;
   /** Starts so many runs, as fast as the service accepts them. */
   start(
     workflowId: string,
@@ -140,8 +140,8 @@ async function startLoneService({ config, say }: Surroundings, stateDir: string)
         const workflows = createGrpcClient(WorkflowService, options);
         const instances = createGrpcClient(InstanceService, options);
         return {
-          async activate(definition) {
-            const { id } = await workflows.createWorkflow({ name: 'Bench', slug: `w-${randomUUID()}`, definition });
+          async activate(definition, slug = `w-${randomUUID()}`) {
+            const { id } = await workflows.createWorkflow({ name: 'Bench', slug, definition });
             await workflows.activateWorkflow({ id });
             return id;
           },

@@ -1,6 +1,6 @@
 import type { CelEnv, CelFunc } from '@bufbuild/cel';
 import { AppError } from '@flotilla/errors';
-import { type Call, type Comprehension, type Expr, partsOf } from './expression-tree.ts';
+import { type Call, type Comprehension, type Expr, fieldPath, partsOf } from './expression-tree.ts';
 import { anything, fits, join, nameOf, type StaticType } from './expression-type.ts';
 import { compilePattern } from './pattern.ts';
 
@@ -92,22 +92,8 @@ export function check(env: CelEnv, root: Expr, variables: Readonly<Record<string
     return globals.get(root) ?? anything;
   }
 
-  /** `steps.check.output` and `steps["check"].output`, unless a loop's variable hides the name. */
-  function pathOf(expr: Expr, scope: Scope): readonly string[] | undefined {
-    const kind = expr.exprKind;
-    if (kind.case === 'identExpr') return scope.has(kind.value.name) ? undefined : [kind.value.name.replace(/^\./, '')];
-    if (kind.case === 'selectExpr' && kind.value.operand !== undefined) {
-      const path = pathOf(kind.value.operand, scope);
-      return path && [...path, kind.value.field];
-    }
-    if (kind.case === 'callExpr' && kind.value.function === '_[_]') {
-      const [operand, index] = kind.value.args;
-      const key = index?.exprKind.case === 'constExpr' ? index.exprKind.value.constantKind : undefined;
-      const path = operand && key?.case === 'stringValue' ? pathOf(operand, scope) : undefined;
-      return path && key?.case === 'stringValue' ? [...path, key.value] : undefined;
-    }
-    return undefined;
-  }
+  /** Unless a loop's variable hides the name. */
+  const pathOf = (expr: Expr, scope: Scope) => fieldPath(expr, (name) => scope.has(name));
 
   function callType(expr: Expr, call: Call, scope: Scope): StaticType {
     const path = pathOf(expr, scope);

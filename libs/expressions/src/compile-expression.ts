@@ -45,7 +45,8 @@ export interface Expression<Value = JsonValue> {
   evaluate(bindings: Readonly<Record<string, JsonValue | undefined>>): Value;
 }
 
-type ValueOf<Result extends ResultType> = {
+/** What a result is in TypeScript. */
+export type ValueOf<Result extends ResultType> = {
   dyn: JsonValue;
   string: string;
   bool: boolean;
@@ -69,20 +70,32 @@ export function compileExpression<Result extends ResultType = 'dyn'>(
   text: string,
   options: CompileOptions<Result>,
 ): Expression<ValueOf<Result>> {
-  const refuse = (message: string, cause?: unknown): AppError =>
-    new AppError('invalid_argument', 'EXPRESSION_INVALID', message, {
-      cause,
-      violations: [{ field: options.field ?? 'expression', reason: 'EXPRESSION_INVALID', message }],
-    });
+  const refuse = refusalFor(options);
   const maxLength = options.maxLength ?? 4_000;
   if (text.length > maxLength) throw refuse(`The expression is longer than ${maxLength} characters.`);
 
   const parsed = parseText(text, refuse);
-  const place = (id: bigint | undefined) => lineAndColumn(text, parsed.sourceInfo?.positions[String(id)] ?? 0);
   const depth = depthOf(parsed.expr);
   if (depth.levels > (options.maxDepth ?? 100)) throw refuse('The expression is nested too deeply.');
   if (depth.loops > maxLoopDepth) throw refuse(`More than ${maxLoopDepth} loops stand inside each other.`);
+  return compileTree(text, parsed, options, refuse);
+}
 
+/** How mistakes are told. */
+export function refusalFor({ field = 'expression' }: Pick<CompileOptions, 'field'>): Refuse {
+  const reason = 'EXPRESSION_INVALID';
+  return (message, cause) =>
+    new AppError('invalid_argument', reason, message, { cause, violations: [{ field, reason, message }] });
+}
+
+/** Compiles what was parsed, or a part of it. Changes the tree. */
+export function compileTree<Result extends ResultType>(
+  text: string,
+  parsed: ReturnType<typeof parse>,
+  options: CompileOptions<Result>,
+  refuse: Refuse,
+): Expression<ValueOf<Result>> {
+  const place = (id: bigint | undefined) => lineAndColumn(text, parsed.sourceInfo?.positions[String(id)] ?? 0);
   const refuseAt = (id: bigint | undefined, message: string, cause?: unknown): AppError => {
     const { line, column } = place(id);
     return refuse(`Line ${line}, column ${column}: ${message}.`, cause);

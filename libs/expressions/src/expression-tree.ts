@@ -54,6 +54,35 @@ export function depthOf(expr: Expr): { levels: number; loops: number } {
   return { levels: levels + 1, loops };
 }
 
+/** What must hold, each by itself, for the expression to hold. */
+export function conjunctsOf(expr: Expr): readonly Expr[] {
+  const kind = expr.exprKind;
+  const isBoth = kind.case === 'callExpr' && kind.value.function === '_&&_';
+  return isBoth ? kind.value.args.flatMap(conjunctsOf) : [expr];
+}
+
+/** Of `a == b`. */
+export function equalSides({ exprKind: kind }: Expr): readonly Expr[] | undefined {
+  return kind.case === 'callExpr' && kind.value.function === '_==_' ? kind.value.args : undefined;
+}
+
+/** `steps.check.output` and `steps["check"].output`, unless something hides the name. */
+export function fieldPath(expr: Expr, isHidden: (name: string) => boolean = () => false): readonly string[] | undefined {
+  const kind = expr.exprKind;
+  if (kind.case === 'identExpr') return isHidden(kind.value.name) ? undefined : [kind.value.name.replace(/^\./, '')];
+  if (kind.case === 'selectExpr' && kind.value.operand !== undefined) {
+    const path = fieldPath(kind.value.operand, isHidden);
+    return path && [...path, kind.value.field];
+  }
+  if (kind.case === 'callExpr' && kind.value.function === '_[_]') {
+    const [operand, index] = kind.value.args;
+    const key = index?.exprKind.case === 'constExpr' ? index.exprKind.value.constantKind : undefined;
+    const path = operand && key?.case === 'stringValue' ? fieldPath(operand, isHidden) : undefined;
+    return path && key?.case === 'stringValue' ? [...path, key.value] : undefined;
+  }
+  return undefined;
+}
+
 /** Nodes visited when the expression runs, loops not counted: those count themselves. */
 export function weightOf(expr: Expr): number {
   return partsOf(expr).once.reduce((sum, part) => sum + weightOf(part), 1);

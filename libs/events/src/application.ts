@@ -1,16 +1,18 @@
 import { AppError } from '@flotilla/errors';
 import { currentTraceparent, markTrace, withTraceparent } from '@flotilla/observability';
 import type { Database, ReadTx, TransactionScope, Tx } from '@flotilla/postgres';
+import type { Batch, Prepare } from './consumer.ts';
 import {
   type Claim,
   claimBatch,
   claimEvent,
   firstParked,
+  knownEvents,
   type ParkedAggregate,
   parkEvent,
   unpark,
 } from './consumer-store.ts';
-import type { DomainEvent, EventHead } from './domain-event.ts';
+import type { EventHead } from './domain-event.ts';
 import { decodeEvent, type EventHandlers } from './event-handlers.ts';
 import type { IncomingRecord } from './transport.ts';
 
@@ -18,7 +20,8 @@ interface ApplicationOptions<S> {
   readonly db: Database<S>;
   readonly group: string;
   readonly on: EventHandlers<S>;
-  readonly batch?: ((tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>) | undefined;
+  readonly batch?: Batch<S> | undefined;
+  readonly prepare?: Prepare<S> | undefined;
   readonly ordered: boolean;
   readonly concerns?: ((tx: ReadTx<S>, types: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
 }
@@ -37,8 +40,8 @@ export interface Application {
   readonly skims: boolean;
   handles(type: string): boolean;
   /** @throws whatever the handler throws, and `failed_precondition EVENT_GAP` */
-  apply(event: ReadableRecord): Promise<Claim>;
-  applyBatch(events: readonly ReadableRecord[]): Promise<void>;
+  apply(event: ReadableRecord, alive: () => Promise<void>): Promise<Claim>;
+  applyBatch(events: readonly ReadableRecord[], alive: () => Promise<void>): Promise<void>;
   /** Those of one tenant's events that concern the consumer. */
   skim(events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]>;
   /** Applies the first parked event of an aggregate, when it is still this one, and takes it out. */
@@ -49,7 +52,12 @@ export interface Application {
 }
 
 export function createApplication<S>(options: ApplicationOptions<S>): Application {
-  const { db, group, on, batch, ordered, concerns } = options;
+  const { db, group, on, batch, prepare, ordered, concerns } = options;
+  const batches = batch !== undefined || prepare !== undefined;
+  const scopeOfTenant = ({ head }: ReadableRecord): TransactionScope => ({
+    tenantId: head.tenantId,
+    actor: { type: 'service', id: group },
+  });
   const scopeOf = (head: EventHead): TransactionScope => ({
     tenantId: head.tenantId,
     actor: { type: 'service', id: group },
@@ -60,7 +68,7 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
     withTraceparent(head.traceparent, `consume ${head.type}`, () => db.inTenant(scopeOf(head), body));
 
   async function claim(tx: Tx<S>, head: EventHead, redrive: boolean): Promise<Claim> {
-    if (batch) return (await claimBatch(tx, group, [head.id])).has(head.id) ? 'new' : 'duplicate';
+    if (batches) return (await claimBatch(tx, group, [head.id])).has(head.id) ? 'new' : 'duplicate';
     const claimed = await claimEvent(tx, group, head, { every: ordered, redrive });
     if (claimed === 'gap') {
       throw new AppError('failed_precondition', 'EVENT_GAP', 'An earlier event of the same aggregate is missing.');
@@ -68,9 +76,40 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
     return claimed;
   }
 
-  async function effect(tx: Tx<S>, { head, record }: ReadableRecord): Promise<void> {
-    if (batch) await batch(tx, [decodeEvent(head, record)]);
-    else await on[head.type]?.(tx, decodeEvent(head, record));
+  const decode = ({ head, record }: ReadableRecord) => decodeEvent(head, record);
+
+  /** Those that no transaction has remembered yet. */
+  async function unknown(tx: Tx<S>, events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]> {
+    const known = await knownEvents(
+      tx,
+      group,
+      events.map(({ head }) => head.id),
+    );
+    return events.filter(({ head }) => !known.has(head.id));
+  }
+
+  /** Remembers events, and does with those that are new what is to be done. */
+  async function applyNew(tx: Tx<S>, events: readonly ReadableRecord[], effect: Batch<S>): Promise<void> {
+    if (events.length === 0) return;
+    const fresh = await claimBatch(
+      tx,
+      group,
+      events.map(({ head }) => head.id),
+    );
+    const distinct = withoutRepeats(events).filter(({ head }) => fresh.has(head.id));
+    if (distinct.length > 0) await effect(tx, distinct.map(decode));
+  }
+
+  /** What is to be done about a single event. */
+  async function effectOf(event: ReadableRecord, alive?: () => Promise<void>): Promise<Batch<S>> {
+    if (batch !== undefined) return batch;
+    if (prepare === undefined) {
+      return async (tx, [decoded]) => {
+        if (decoded !== undefined) await on[decoded.type]?.(tx, decoded);
+      };
+    }
+    const [isNew] = await db.inTenant(scopeOfTenant(event), (tx) => unknown(tx, [event]));
+    return isNew === undefined ? async () => {} : prepare([decode(event)], alive ?? (async () => {}));
   }
 
   /** Those of one tenant's events that concern the consumer. The others have no effect, so nothing has to remember them. */
@@ -82,52 +121,56 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
 
   return {
     group,
-    batches: batch !== undefined,
+    batches,
     skims: concerns !== undefined,
     // A projection that needs every event also counts those that it does nothing about.
-    handles: (type) => batch !== undefined || ordered || on[type] !== undefined,
-    apply: (event) =>
-      inScope(event, async (tx) => {
+    handles: (type) => batches || ordered || on[type] !== undefined,
+    async apply(event, alive) {
+      const effect = await effectOf(event, alive);
+      return inScope(event, async (tx) => {
         const claimed = await claim(tx, event.head, false);
-        if (claimed === 'new') await effect(tx, event);
+        if (claimed === 'new') await effect(tx, [decode(event)]);
         if (claimed === 'parked') await parkEvent(tx, group, event.head, event.record, 'EVENT_BEHIND_PARKED');
         return claimed;
-      }),
-    async applyBatch(events) {
-      const [first] = events;
-      if (first === undefined || batch === undefined) return;
-      const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
-      await db.inTenant(scope, async (tx) => {
-        const wanted = await concerning(tx, events);
-        if (wanted.length === 0) return;
-        const fresh = await claimBatch(
-          tx,
-          group,
-          wanted.map(({ head }) => head.id),
-        );
-        const decoded = wanted.flatMap(({ head, record }) => (fresh.has(head.id) ? [decodeEvent(head, record)] : []));
-        // One batch can hold an event twice: published again after a crash of the relay.
-        const distinct = [...new Map(decoded.map((event) => [event.id, event])).values()];
-        if (distinct.length > 0) await batch(tx, distinct);
       });
+    },
+    async applyBatch(events, alive) {
+      const [first] = events;
+      if (first === undefined) return;
+      const scope = scopeOfTenant(first);
+      if (batch !== undefined)
+        await db.inTenant(scope, async (tx) => applyNew(tx, await concerning(tx, events), batch));
+      else if (prepare !== undefined) {
+        const wanted = await db.inTenant(scope, async (tx) => unknown(tx, await concerning(tx, events)));
+        if (wanted.length > 0) {
+          const effect = await prepare(withoutRepeats(wanted).map(decode), alive);
+          await db.inTenant(scope, (tx) => applyNew(tx, wanted, effect));
+        }
+      }
       for (const { head } of events) markTrace(head.traceparent, `consume ${head.type}`);
     },
     async skim(events) {
       const [first] = events;
       if (first === undefined || concerns === undefined) return events;
-      const scope = { tenantId: first.head.tenantId, actor: { type: 'service', id: group } };
-      return db.inTenant(scope, (tx) => concerning(tx, events));
+      return db.inTenant(scopeOfTenant(first), (tx) => concerning(tx, events));
     },
-    applyParked: (parked, seq, event) =>
-      inScope(event, async (tx) => {
+    async applyParked(parked, seq, event) {
+      const effect = await effectOf(event);
+      await inScope(event, async (tx) => {
         const first = await firstParked(tx, group, parked);
         if (first?.seq !== seq) return;
-        if ((await claim(tx, event.head, true)) === 'new') await effect(tx, event);
+        if ((await claim(tx, event.head, true)) === 'new') await effect(tx, [decode(event)]);
         await unpark(tx, seq);
-      }),
+      });
+    },
     park: (event, reason) => inScope(event, (tx) => parkEvent(tx, group, event.head, event.record, reason)),
     async acknowledge(event) {
       await inScope(event, (tx) => claim(tx, event.head, false));
     },
   };
+}
+
+/** One batch can hold an event twice: published again after a crash of the relay. */
+function withoutRepeats(events: readonly ReadableRecord[]): readonly ReadableRecord[] {
+  return [...new Map(events.map((event) => [event.head.id, event])).values()];
 }

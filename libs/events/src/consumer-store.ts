@@ -1,4 +1,4 @@
-import { type Database, sql, type Tx } from '@flotilla/postgres';
+import { type Database, type ReadTx, sql, type Tx } from '@flotilla/postgres';
 import type { EventHead } from './domain-event.ts';
 import type { IncomingRecord } from './transport.ts';
 
@@ -42,6 +42,17 @@ export async function claimBatch<S>(tx: Tx<S>, consumer: string, ids: readonly s
     insert into inbox (tenant_id, consumer, event_id)
     select distinct ${tx.scope.tenantId}::uuid, ${consumer}, id from unnest(${ids}::uuid[]) as id
     on conflict do nothing returning event_id`.execute(tx);
+  return new Set(rows.map(({ event_id }) => event_id));
+}
+
+/** Those of these ids that the consumer knows. */
+export async function knownEvents<S>(
+  tx: ReadTx<S>,
+  consumer: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ event_id: string }>`
+    select event_id from inbox where consumer = ${consumer} and event_id = any(${ids}::uuid[])`.execute(tx);
   return new Set(rows.map(({ event_id }) => event_id));
 }
 

@@ -22,7 +22,9 @@ export interface ConsumerOptions<S> {
   /** For captured changes; name their topics. */
   readonly changes?: ((tx: Tx<S>, event: DomainEvent<RowChanged>) => Promise<void>) | undefined;
   /** Instead of `on`: all events of the topics, many of one tenant in one transaction, deduplicated, in no promised order. */
-  readonly batch?: ((tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>) | undefined;
+  readonly batch?: Batch<S> | undefined;
+  /** Instead of `batch`, where it takes long to find out what is to be done. */
+  readonly prepare?: Prepare<S> | undefined;
   /** For a projection that needs every event of an aggregate: a missing one parks the aggregate. */
   readonly ordered?: boolean | undefined;
   readonly log: Logger;
@@ -40,6 +42,16 @@ export interface ConsumerOptions<S> {
    */
   readonly concerns?: ((tx: ReadTx<S>, types: readonly string[]) => Promise<ReadonlySet<string>>) | undefined;
 }
+
+/** What is done about events that are new, in the transaction that remembers them. */
+export type Batch<S> = (tx: Tx<S>, events: readonly DomainEvent[]) => Promise<void>;
+
+/**
+ * Finds out what is to be done about events of one tenant, in whatever short transactions it likes: events that are known
+ * already are left out, but others may turn out to be known by the time that the answer is done. `alive` is to be called
+ * now and then: it keeps the partitions.
+ */
+export type Prepare<S> = (events: readonly DomainEvent[], alive: () => Promise<void>) => Promise<Batch<S>>;
 
 /** Applies events of other services, each once. */
 export interface Consumer {
@@ -83,7 +95,7 @@ export function createConsumer<S>(options: ConsumerOptions<S>): Consumer {
         group,
         topics,
         handle: intake.handle,
-        maxRecords: options.maxRecords ?? (options.batch ? 500 : 100),
+        maxRecords: options.maxRecords ?? (application.batches ? 500 : 100),
         gatherMs: options.gatherMs,
       });
       void subscription.joined.then(joined.resolve);

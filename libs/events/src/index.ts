@@ -1,5 +1,6 @@
 export { type AggregateWrite, appendEvent, appendEvents, appendEventsWith, type NewEvent } from './append-event.ts';
-export { type Consumer, type ConsumerOptions, createConsumer } from './consumer.ts';
+export { type Arrival, arrivalsOf, noteArrivals } from './arrivals.ts';
+export { type Batch, type Consumer, type ConsumerOptions, createConsumer, type Prepare } from './consumer.ts';
 export type { ParkedAggregate } from './consumer-store.ts';
 export { type DomainEvent, type EventActor, type EventHead, type EventOf, maxCausationDepth } from './domain-event.ts';
 export { type EventHandler, type EventHandlers, onEvent } from './event-handlers.ts';

@@ -33,7 +33,7 @@ export function createIntake({ application, options }: IntakeOptions) {
     const event = { head, record };
     for (let attempt = 1; !control.signal.aborted; ) {
       try {
-        count(await application.apply(event));
+        count(await application.apply(event, () => control.heartbeat()));
         return true;
       } catch (thrown) {
         const error = toAppError(thrown);
@@ -100,7 +100,7 @@ export function createIntake({ application, options }: IntakeOptions) {
       if (control.signal.aborted) return 0;
       await control.heartbeat();
       try {
-        await application.applyBatch(group);
+        await application.applyBatch(group, () => control.heartbeat());
         count('new', group.length);
       } catch (error) {
         log.warn(

@@ -6,6 +6,7 @@ import { newId, type Tx } from '@flotilla/postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   appendEvent,
+  arrivalsOf,
   type Consumer,
   type ConsumerOptions,
   createConsumer,
@@ -14,6 +15,7 @@ import {
   type DomainEvent,
   dropTopics,
   ensureTopics,
+  noteArrivals,
   onEvent,
   type Relay,
   republish,
@@ -201,6 +203,72 @@ test('a batch consumer takes many events in one transaction and isolates the one
     expect(await consumer.parked()).toMatchObject([{ reason: 'POISON', events: 1 }]);
   });
   expect(transactions).toBeGreaterThan(0);
+});
+
+test('what is to be done is found out before the transaction, of events that are not known, and done with those that are new', async () => {
+  const tenantId = randomUUID();
+  const group = `g-${randomBytes(5).toString('hex')}`;
+  const prepared: string[] = [];
+  let meanwhile = async (_ids: readonly string[]) => {};
+  const consumer = await consume({
+    group,
+    topics: ['flotilla.agent.v1'],
+    async prepare(events) {
+      const ours = events.filter((event) => event.tenantId === tenantId);
+      prepared.push(...ours.map((event) => event.aggregateId));
+      await meanwhile(ours.map(({ id }) => id));
+      if (ours.some(({ message }) => JSON.stringify(message).includes('poison'))) {
+        throw new AppError('invalid_argument', 'POISON', 'No.');
+      }
+      return async (tx, fresh) => {
+        for (const event of fresh.filter((one) => one.tenantId === tenantId)) await record(tx, event, group);
+      };
+    },
+  });
+  const effects = async () =>
+    (await effectsOf(database)).filter(({ note }) => note === group).map(({ agent_id }) => agent_id);
+  const first = await createAgent(database.db, tenantId, 'one');
+  await createAgent(database.db, tenantId, 'poison');
+  await eventually(async () => {
+    expect(await effects()).toEqual([first]);
+    expect(await consumer.parked()).toMatchObject([{ reason: 'POISON', events: 1 }]);
+  });
+
+  // Told again, it is looked at no more. Known to somebody else by the time that the answer is done, it has no effect.
+  const toldBefore = prepared.filter((id) => id === first).length;
+  meanwhile = async (ids) => {
+    await database.query('insert into inbox (tenant_id, consumer, event_id) select $1, $2, unnest($3::uuid[])', [
+      tenantId,
+      group,
+      ids,
+    ]);
+  };
+  const times = { since: new Date(Date.now() - 60_000), until: new Date(Date.now() + 60_000) };
+  const again = { ...times, topic: 'flotilla.agent.v1', aggregateId: first };
+  expect(await republish(database.migratorUrl, again)).toBe(1);
+  await renameAgent(database.db, tenantId, first, 'sentinel');
+  await eventually(async () => expect(prepared.filter((id) => id === first)).toHaveLength(toldBefore + 1));
+  meanwhile = async () => {};
+  await renameAgent(database.db, tenantId, first, 'second sentinel');
+  // The effects of before it are written by now.
+  await eventually(async () => expect(await effects()).toEqual([first, first]));
+});
+
+test('an event that is dealt with in several transactions has come when the first of them says so', async () => {
+  const scope = { tenantId: randomUUID(), actor: { type: 'service', id: 'test' } };
+  const ids = [newId(), newId()];
+  const [first = ''] = ids;
+  const arrivals = () => database.db.inTenant(scope, (tx) => arrivalsOf(tx, 'parts', ids));
+  const came = await arrivals();
+  expect((await arrivals()).get(first)).not.toBe(came.get(first));
+  await database.db.inTenant(scope, (tx) => noteArrivals(tx, 'parts', new Map([...came].slice(0, 1))));
+  const later = await arrivals();
+  expect([later.get(first) === came.get(first), later.get(ids[1] ?? '') === came.get(ids[1] ?? '')]).toEqual([
+    true,
+    false,
+  ]);
+  await database.db.inTenant(scope, (tx) => noteArrivals(tx, 'parts', later));
+  expect(await arrivals()).toEqual(later);
 });
 
 test('what nobody waits for is noted together; neither that nor what was applied comes again when it is republished', async () => {

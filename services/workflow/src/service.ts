@@ -27,6 +27,7 @@ import { createStarterOf } from './commands/starter-of.ts';
 import type { Config } from './config.ts';
 import { conflicts } from './db/conflicts.ts';
 import type { Schema } from './db/schema.ts';
+import { createEventConditions } from './domain/event-wait.ts';
 import { createDefinitionReader } from './domain/read-definition.ts';
 import { onAgentEvent } from './events/on-agent-event.ts';
 import { eventTopics, listenedTo, onAnyEvent } from './events/on-any-event.ts';
@@ -145,12 +146,13 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       forgetOldRuns({ db, now, log, keepDays: config.keepRunsDays }),
     ],
   });
+  const bringing = { ...moving, db, conditions: createEventConditions(), drivers, newId, moved: wakeups.wake };
   const triggerEvents = createConsumer<Schema>({
     db,
     transport: kit.transport,
     group: 'workflow-triggers',
     topics: eventTopics,
-    batch: onAnyEvent({ ...moving, drivers, newId, moved: wakeups.wake }, launcher.wake),
+    prepare: onAnyEvent(bringing, launcher.wake),
     concerns: listenedTo,
     // The first event after a silence fires at once; those right behind it share a transaction.
     gatherMs: 100,

@@ -1,38 +1,67 @@
-import type { Tx } from '@flotilla/postgres';
-import { findEventWaits } from '../db/event-wait-repository.ts';
+import { arrivalsOf, noteArrivals } from '@flotilla/events';
+import type { Database, TransactionScope, Tx } from '@flotilla/postgres';
 import type { Schema } from '../db/schema.ts';
-import { type EventWait, isAwaited } from '../domain/event-wait.ts';
-import type { Outcome } from '../domain/journal.ts';
-import type { JsonObject } from '../domain/json.ts';
+import type { EventConditions } from '../domain/event-wait.ts';
 import { visitKey } from '../domain/path.ts';
+import { type Awaiting, awaitingSteps, type CameEvent } from '../queries/awaiting-steps.ts';
 import type { Moving } from './advance.ts';
 import type { Drivers } from './drivers.ts';
-import { stepError } from './perform.ts';
 import { lockRun } from './run.ts';
 import { settleSuspended } from './settle-suspended.ts';
 
 /** What bringing events to runs needs from outside. */
 export interface Bringing extends Moving {
+  readonly db: Database<Schema>;
+  readonly conditions: EventConditions;
   readonly drivers: Pick<Drivers, 'wake'>;
   /** Told after each change of a run. */
   readonly moved: (instanceId: string) => void;
 }
 
-/** An event of the tenant. */
-export interface CameEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly value: JsonObject;
-  readonly occurredAt: Date;
+/** Under this name the arrivals of events are noted that end more waits than one transaction does. */
+const NAME = 'workflow-waits';
+/** So many waits end in one transaction: each locks a run and moves it on. */
+const AT_ONCE = 50;
+
+/**
+ * Finds the steps that wait for these events, outside of any transaction that writes. The last of them, mostly all, are ended by
+ * what is answered, in the transaction that remembers the events; those before, some at a time, at once. Whoever dies in
+ * between is told the events again, and ends the others: a wait that began after an event had come is not its.
+ */
+export async function prepareBringing(
+  bringing: Bringing,
+  scope: TransactionScope,
+  came: readonly CameEvent[],
+  alive: () => Promise<void>,
+): Promise<(tx: Tx<Schema>, fresh: ReadonlySet<string>) => Promise<void>> {
+  const { db } = bringing;
+  const ids = came.map(({ id }) => id);
+  const arrivals = await db.inTenant(scope, (tx) => arrivalsOf(tx, NAME, ids));
+  let awaiting: Awaiting[] = [];
+  for await (const one of awaitingSteps(bringing, scope, { came, arrivals, alive })) {
+    if (awaiting.length === AT_ONCE) {
+      const some = awaiting;
+      awaiting = [];
+      await db.inTenant(scope, async (tx) => {
+        await noteArrivals(tx, NAME, arrivals);
+        await bringEvents(bringing, tx, some);
+      });
+      await alive();
+    }
+    awaiting.push(one);
+  }
+  return (tx, fresh) =>
+    bringEvents(
+      bringing,
+      tx,
+      awaiting.filter(({ event }) => fresh.has(event.id)),
+    );
 }
 
-/** Brings events, in whatever order they came, to the steps that wait for them: each step takes the earliest one that fits. */
-export async function bringEvents(bringing: Bringing, tx: Tx<Schema>, came: readonly CameEvent[]): Promise<void> {
-  const inOrder = came.toSorted((one, other) => one.occurredAt.getTime() - other.occurredAt.getTime());
+async function bringEvents(bringing: Bringing, tx: Tx<Schema>, awaiting: readonly Awaiting[]): Promise<void> {
   // Run by run, so that two transactions lock those that both have in one order.
-  for (const wait of await findEventWaits(tx, [...new Set(came.map(({ type }) => type))])) {
-    const outcome = firstOutcome(wait, inOrder);
-    if (outcome === undefined) continue;
+  const inOrder = awaiting.toSorted((one, other) => (one.wait.instanceId < other.wait.instanceId ? -1 : 1));
+  for (const { wait, outcome } of inOrder) {
     const { instanceId } = wait;
     const run = await lockRun(bringing, tx, instanceId);
     // Its time may have come, or another event, before the run was locked.
@@ -44,19 +73,4 @@ export async function bringEvents(bringing: Bringing, tx: Tx<Schema>, came: read
       bringing.moved(instanceId);
     });
   }
-}
-
-/** A condition that does not suit an event fails the step: nobody would ever hear of it otherwise. */
-function firstOutcome(wait: EventWait, came: readonly CameEvent[]): Outcome | undefined {
-  for (const { id, type, value, occurredAt } of came) {
-    if (type !== wait.eventType) continue;
-    try {
-      if (!isAwaited(wait, value)) continue;
-    } catch (failure) {
-      const { reason, message } = stepError(failure);
-      return { failed: { reason, message } };
-    }
-    return { facts: { output: value, eventId: id, occurredAt: occurredAt.toISOString(), expired: false } };
-  }
-  return undefined;
 }

@@ -116,6 +116,9 @@ export interface WorkflowEventWaits {
   condition: string;
   known: Json;
   created_at: Generated<Timestamp>;
+  key_field: Generated<string>;
+  key_hash: Generated<string>;
+  waits_since: Generated<Timestamp>;
 }
 
 export interface WorkflowFirings {
@@ -293,6 +296,7 @@ export interface WorkflowTriggers {
   event_seq: Generated<Int8>;
   old_sealed_secret: Bytes | null;
   old_secret_expired_at: Timestamp | null;
+  listens_since: Generated<Timestamp>;
 }
 
 export interface WorkflowVersions {

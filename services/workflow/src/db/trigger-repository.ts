@@ -67,17 +67,23 @@ export async function listTriggers(
   return (await query.orderBy('id', 'desc').limit(filter.limit).execute()).map(toTrigger);
 }
 
+/** A trigger that events fire. */
+export interface Listener extends Trigger {
+  /** Of what happened long before it does not hear. */
+  readonly listensSince: Date;
+}
+
 /** Those of the tenant that listen to these. Uses the index workflow_triggers_event. */
-export async function findListeners(tx: ReadTx<Schema>, eventTypes: readonly string[]): Promise<Trigger[]> {
+export async function findListeners(tx: ReadTx<Schema>, eventTypes: readonly string[]): Promise<Listener[]> {
   const rows = await tx
     .selectFrom('workflow_triggers')
-    .select(columns)
+    .select([...columns, 'listens_since'])
     .where('event_type', 'in', eventTypes)
     .where('kind', '=', 'event')
     .where('status', '=', 'enabled')
     .where('deleted_at', 'is', null)
     .execute();
-  return rows.map(toTrigger);
+  return rows.map((row) => ({ ...toTrigger(row), listensSince: row.listens_since }));
 }
 
 /** Saves what was changed of a locked trigger. */
@@ -88,6 +94,10 @@ export async function saveTrigger(tx: Tx<Schema>, trigger: Trigger): Promise<Tri
       ...changeable(trigger),
       revision: trigger.revision + 1,
       deleted_at: trigger.deleted ? sql<Date>`now()` : null,
+      // The status as it was before.
+      ...(trigger.status === 'enabled' && {
+        listens_since: sql<Date>`case when status = 'enabled' then listens_since else now() end`,
+      }),
     })
     .where('id', '=', trigger.id)
     .returning(columns)

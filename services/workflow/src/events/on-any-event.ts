@@ -1,13 +1,14 @@
 import { toJson } from '@bufbuild/protobuf';
 import { events, registry } from '@flotilla/contracts';
-import type { DomainEvent } from '@flotilla/events';
+import type { DomainEvent, Prepare } from '@flotilla/events';
 import type { ReadTx, Tx } from '@flotilla/postgres';
-import { type Bringing, bringEvents } from '../commands/bring-events.ts';
+import { type Bringing, prepareBringing } from '../commands/bring-events.ts';
 import type { Editing } from '../commands/create-workflow.ts';
 import { fireTrigger } from '../commands/fire-trigger.ts';
 import { awaitedTypes } from '../db/event-wait-repository.ts';
 import type { Schema } from '../db/schema.ts';
-import { findListeners } from '../db/trigger-repository.ts';
+import { findListeners, type Listener } from '../db/trigger-repository.ts';
+import { isRecent } from '../domain/event-age.ts';
 import type { JsonObject } from '../domain/json.ts';
 
 /** The topics of domain events; captured changes are for audit only. */
@@ -23,23 +24,41 @@ export async function listenedTo(tx: ReadTx<Schema>, types: readonly string[]): 
  * Brings events, which are all of one tenant's own, to the steps that wait for them, and fires the triggers that listen to them.
  * `fired` is told when there were any.
  */
-export function onAnyEvent(reacting: Bringing & Pick<Editing, 'newId'>, fired: () => void) {
-  return async (tx: Tx<Schema>, happened: readonly DomainEvent[]): Promise<void> => {
-    const came = happened.map((event) => ({ ...event, value: jsonOf(event) }));
-    await bringEvents(reacting, tx, came);
-    const listeners = await findListeners(tx, [...new Set(happened.map(({ type }) => type))]);
-    if (listeners.length === 0) return;
-    for (const { value, ...event } of came) {
-      for (const trigger of listeners.filter(({ eventType }) => eventType === event.type)) {
-        const causationDepth = event.causationDepth + 1;
-        await fireTrigger(reacting, tx.causedBy(causationDepth), trigger, {
-          ...{ key: event.id, cause: 'event', value, at: event.occurredAt, causationDepth },
-          traceparent: event.traceparent,
-        });
+export function onAnyEvent(reacting: Bringing & Pick<Editing, 'newId'>, fired: () => void): Prepare<Schema> {
+  return async (happened, alive) => {
+    const came = new Map(happened.map((event) => [event.id, { ...event, value: jsonOf(event) }]));
+    const [{ tenantId } = { tenantId: '' }] = happened;
+    const scope = { tenantId, actor: { type: 'service', id: 'workflow-triggers' } };
+    const bring = await prepareBringing(reacting, scope, [...came.values()], alive);
+    return async (tx, fresh) => {
+      await bring(tx, new Set(fresh.map(({ id }) => id)));
+      const listeners = await findListeners(tx, [...new Set(fresh.map(({ type }) => type))]);
+      if (listeners.length === 0) return;
+      for (const { id } of fresh) {
+        const event = came.get(id);
+        if (event !== undefined) await fire(reacting, tx, listeners, event);
       }
-    }
-    fired();
+      fired();
+    };
   };
+}
+
+async function fire(
+  reacting: Pick<Editing, 'newId'>,
+  tx: Tx<Schema>,
+  listeners: readonly Listener[],
+  { value, ...event }: DomainEvent & { readonly value: JsonObject },
+): Promise<void> {
+  const meant = listeners.filter(
+    ({ eventType, listensSince }) => eventType === event.type && isRecent(event.occurredAt, listensSince),
+  );
+  const causationDepth = event.causationDepth + 1;
+  for (const trigger of meant) {
+    await fireTrigger(reacting, tx.causedBy(causationDepth), trigger, {
+      ...{ key: event.id, cause: 'event', value, at: event.occurredAt, causationDepth },
+      traceparent: event.traceparent,
+    });
+  }
 }
 
 /** With the fields that hold their default: a filter may ask for any field. */

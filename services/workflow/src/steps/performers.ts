@@ -10,7 +10,7 @@ import { createHttpPerformer } from './http/perform.ts';
 import { createNotificationPerformer } from './notification/perform.ts';
 import type { Performer, Performers } from './performer.ts';
 import { createValidationPerformer } from './validation/perform.ts';
-import { waitPerformer } from './wait/perform.ts';
+import { createWaitPerformer } from './wait/perform.ts';
 import { createWorkflowPerformer } from './workflow/perform.ts';
 
 /** Where steps are performed. */
@@ -41,7 +41,7 @@ export function createPerformers(
       ['validation', createValidationPerformer(validation)],
       ['http', createHttpPerformer(new Set(neighbours.allowedHosts))],
       ['approval', approvalPerformer],
-      ['wait', waitPerformer],
+      ['wait', createWaitPerformer()],
       ['workflow', createWorkflowPerformer(children)],
       ['notification', createNotificationPerformer(notifications, templates)],
     ]),

@@ -18,7 +18,7 @@ export const eventFields: JsonObject = {
     type: 'string',
     maxLength: 200,
     description:
-      'Waits for an event of this type, one of docs/events.md, such as `flotilla.agent.v1.ExecutionFinished`: the first one that arrives while the step waits.',
+      'Waits for an event of this type, one of docs/events.md, such as `flotilla.agent.v1.ExecutionFinished`: the first one that arrives while the step waits and is no older than a minute when that begins.',
   },
   when: {
     type: 'string',

@@ -10,6 +10,7 @@ import { createKafkaTransport, dropTopics, ensureTopics } from '../src/index.ts'
 import { log } from './agents-database.ts';
 import { kafkaBrokers } from './config.ts';
 import { eventually } from './eventually.ts';
+import { lateLeader } from './late-leader.ts';
 import { transportContract } from './transport-contract.ts';
 
 transportContract({
@@ -20,15 +21,45 @@ transportContract({
 
 // What KafkaJS does only since it is patched.
 const topic = `patched-${randomBytes(5).toString('hex')}`;
-beforeAll(() => ensureTopics(kafkaBrokers(), [topic], { replication: 1, partitions: 3 }));
-afterAll(() => dropTopics(kafkaBrokers(), [topic]));
+const topics = [topic, `${topic}-idle`, `${topic}-late`];
+beforeAll(() => ensureTopics(kafkaBrokers(), topics, { replication: 1, partitions: 3 }));
+afterAll(() => dropTopics(kafkaBrokers(), topics));
+const recordFor = (name: string) => ({ topic: name, key: 'k', value: Buffer.from('v'), headers: {} });
 
 test('a subscriber sleeps while nothing comes', async () => {
+  const transport = createKafkaTransport({ brokers: kafkaBrokers(), clientId: 'idle', log });
+  await transport.publish([recordFor(`${topic}-idle`)]);
+  await transport.close();
   const program = fileURLToPath(new URL('idle-subscriber.ts', import.meta.url));
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, topic, `${topic}-idle`]);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, `${topic}-idle`, topic]);
   // One poll and one heartbeat. It was a turn each millisecond, and then ten a second for each connection.
   expect(Number(stdout)).toBeLessThan(15);
   expect(stderr).not.toContain('TimeoutNegativeWarning');
+});
+
+test('a broker that does not lead yet is asked again after a pause, and heard once it leads', async () => {
+  const broker = await lateLeader(kafkaBrokers()[0] ?? '');
+  const transport = createKafkaTransport({ brokers: [broker.address], clientId: 'late', log });
+  let arrived = 0;
+  const subscription = transport.subscribe({
+    group: `${topic}-late`,
+    topics: [`${topic}-late`],
+    handle: async ({ length }) => {
+      arrived += length;
+      return length;
+    },
+  });
+  await transport.publish([recordFor(`${topic}-late`)]);
+  await eventually(() => expect(broker.refusedAt.length).toBeGreaterThanOrEqual(5));
+  // At once, then after 0.1, 0.2 and 0.4 s. It was hundreds of times a second.
+  const [first = 0, , , , fifth = 0] = broker.refusedAt;
+  expect(fifth - first).toBeGreaterThan(650);
+  expect(arrived).toBe(0);
+  broker.lead();
+  await eventually(() => expect(arrived).toBe(1));
+  await subscription.stop();
+  await transport.close();
+  broker.close();
 });
 
 test('whoever stops does not wait for the poll in flight', async () => {
@@ -43,7 +74,7 @@ test('whoever stops does not wait for the poll in flight', async () => {
     },
   });
   await subscription.joined;
-  await transport.publish([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }]);
+  await transport.publish([recordFor(topic)]);
   await eventually(() => expect(arrived).toBe(1));
   // Now begins a poll of three seconds.
   const before = performance.now();

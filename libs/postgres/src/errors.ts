@@ -36,8 +36,9 @@ export function toDatabaseError(error: unknown, conflicts: Conflicts): AppError 
   const { code = '', constraint = '', message = '' } = (error ?? {}) as DriverError;
   const cause = { cause: error };
   if (/^23(505|503|514|P01|502)$/.test(code)) return toConflict(code, constraint, conflicts, error);
-  // An earlier statement failed and the body swallowed that: nothing more can come of this transaction.
-  if (code === '25P02') return notCommitted(error);
+  // An earlier statement failed, and the body swallowed that or does not know it yet: nothing more can come of this transaction.
+  // A statement that was to be prepared behind the failure was skipped, and is missed by name when it is given again.
+  if (code === '25P02' || code === '26000') return notCommitted(error);
   if (code === '40001' || code === '40P01' || isStalePlan(error)) {
     return new AppError('aborted', 'TRANSACTION_CONFLICT', 'Someone else changed the same data. Try again.', cause);
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type Database,
@@ -149,6 +150,28 @@ test('a statement that was only sent fails the whole transaction, and says itsel
   }
   const rows = await db.read(call, (tx) => tx.selectFrom('loans').select('slug').execute());
   expect(rows).toEqual([{ slug: 'sent' }]);
+});
+
+test('a statement skipped behind a failure, and given again before that is known, is no failure of its own', async () => {
+  const call = callOf(randomUUID());
+  const send = (tx: Tx<Schema>) =>
+    tx.send(tx.insertInto('loans').values({ id: newId(), tenant_id: tx.scope.tenantId, slug: 'once' }).compile());
+  const count = sql`select count(*) from loans`;
+  // From its second use on, a statement is given by a name, which every connection has to learn.
+  for (let round = 0; round < 2; round++) await db.read(call, (tx) => count.execute(tx));
+  await db.write(call, async (tx) => send(tx));
+  const fresh = throwaway.open<Schema>({
+    maxConnections: 1,
+    conflicts: { loans_slug: ['already_exists', 'SLUG_TAKEN', 'The slug is taken.'] },
+  });
+  const failing = fresh.write(call, async (tx) => {
+    tx.send(sql`select pg_sleep(0.2)`.compile(tx));
+    send(tx);
+    void tx.ask(count.compile(tx));
+    await setImmediate();
+    await count.execute(tx);
+  });
+  await expect(failing).rejects.toMatchObject({ reason: 'SLUG_TAKEN' });
 });
 
 test('a statement whose result a migration changed is planned anew', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { inspecting } from '@flotilla/testing';
 
 interface ProfileNode {
   readonly id: number;
@@ -19,32 +19,18 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-const inspectorUrl = 'http://127.0.0.1:9229/json/list';
-const timeoutMs = 10_000;
-
 /** Where a running Node process spends its time while `work` goes on: shares of its busy time by package, library or service. */
 export async function hotSpots(
   pid: number,
   work: () => Promise<void>,
 ): Promise<{ readonly rows: (readonly [string, number])[] }> {
-  process.kill(pid, 'SIGUSR1');
-  const session = await inspect();
-  try {
-    await session.send('Profiler.enable');
-    await session.send('Profiler.start');
+  return inspecting(pid, async (ask) => {
+    await ask('Profiler.enable');
+    await ask('Profiler.start');
     await work();
-    const { profile } = (await session.send('Profiler.stop')) as { profile: Profile };
+    const { profile } = (await ask('Profiler.stop')) as { profile: Profile };
     return { rows: shares(profile) };
-  } finally {
-    // The next process wants the same port.
-    await session
-      .send('Runtime.evaluate', {
-        expression: "setTimeout(() => process.getBuiltinModule('node:inspector').close(), 50)",
-      })
-      .catch(() => undefined);
-    session.close();
-    await delay(300);
-  }
+  });
 }
 
 function shares({ nodes, samples, timeDeltas }: Profile): (readonly [string, number])[] {
@@ -85,46 +71,4 @@ function createPlaces(): (node: ProfileNode) => string {
 function packageOf(path: string): string {
   const installed = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
   return installed ?? /((?:libs|services)\/[^/]+|src)\//.exec(path)?.[1] ?? path;
-}
-
-interface Session {
-  send(method: string, params?: Record<string, unknown>): Promise<unknown>;
-  close(): void;
-}
-
-async function inspect(): Promise<Session> {
-  const deadline = Date.now() + timeoutMs;
-  let address: string | undefined;
-  while (address === undefined) {
-    if (Date.now() > deadline) throw new Error('the inspector of the process does not answer');
-    const targets = await fetch(inspectorUrl, { signal: AbortSignal.timeout(2_000) }).then(
-      (answer) => answer.json() as Promise<{ webSocketDebuggerUrl: string }[]>,
-      () => [],
-    );
-    address = targets[0]?.webSocketDebuggerUrl;
-    if (address === undefined) await delay(50);
-  }
-  const socket = new WebSocket(address);
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve, { once: true });
-    socket.addEventListener('error', reject, { once: true });
-  });
-  const waiting = new Map<number, (result: unknown) => void>();
-  socket.addEventListener('message', ({ data }) => {
-    const { id, result } = JSON.parse(String(data)) as { id?: number; result?: unknown };
-    if (id === undefined) return;
-    waiting.get(id)?.(result);
-    waiting.delete(id);
-  });
-  let lastId = 0;
-  return {
-    send(method, params = {}) {
-      lastId += 1;
-      const id = lastId;
-      const answer = new Promise<unknown>((resolve) => waiting.set(id, resolve));
-      socket.send(JSON.stringify({ id, method, params }));
-      return answer;
-    },
-    close: () => socket.close(),
-  };
 }

@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { portOffsets } from '@flotilla/deploy';
-import { eventually, modelReplies, type ScriptedModel } from '@flotilla/testing';
+import { eventually, inspecting, modelReplies, type ScriptedModel } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { collectGarbage } from './collect-garbage.ts';
 import { agentOf } from './estate.ts';
 import { readStream, type StreamEvent } from './event-stream.ts';
 import { type Account, type Fleet, openFleet } from './fleet.ts';
@@ -154,6 +153,9 @@ test('forty clients that take nothing do not grow the gateway’s memory', async
   }
   await eventually(async () => expect(await openStreams()).toBe(0), { timeoutMs: 60_000, intervalMs: 250 });
 });
+
+/** Has a process give back what it does not hold any more, so that its memory says what it holds. */
+const collectGarbage = (pid: number) => inspecting(pid, (ask) => ask('HeapProfiler.collectGarbage'));
 
 /** Asks for a stream and never reads from its socket. */
 function stalledClient(path: string): Promise<Socket> {

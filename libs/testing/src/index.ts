@@ -9,6 +9,7 @@ export {
   tenant,
   testIdentity,
 } from './identity.ts';
+export { type AskInspector, inspecting } from './inspector.ts';
 export { type TestTopics, testKafka, testTopics, uniqueTopic } from './kafka.ts';
 export {
   type ModelReply,

@@ -42,6 +42,18 @@ const record = (id: string, rest: JsonObject = {}): JsonObject => ({
 const refused = (id: string, rest: JsonObject = {}): JsonObject =>
   record(id, { url: '${input.tracker}/records/none/publish', ...rest });
 
+/** Waits until a workflow is created that is called by the id of the run. */
+const awaitEvent: JsonObject = {
+  ...{ id: 'hear', kind: 'wait', event: 'flotilla.workflow.v1.WorkflowCreated', when: 'event.workflow.name == run.id' },
+  next: 'last',
+};
+
+async function tellOf(id: string): Promise<void> {
+  await eventually(async () => expect((await fleet.instances.getInstance({ id })).currentSteps).toEqual(['hear']));
+  const definition = { steps: [{ id: 'only', kind: 'transform', value: 1 }] };
+  await fleet.workflows.createWorkflow({ name: id, slug: `w-${id}`, definition });
+}
+
 /** What stands between a first effect and the decision by which the run completes or fails. */
 interface Shape {
   readonly name: string;
@@ -150,6 +162,15 @@ const shapes: readonly Shape[] = [
     name: 'signalled',
     steps: [{ id: 'hear', kind: 'wait', signal: 'word', next: 'last' }],
     meanwhile: (id) => fleet.instances.signalInstance({ id, name: 'word', payload: { said: true } }),
+  },
+  {
+    name: 'event-came',
+    steps: [awaitEvent],
+    meanwhile: tellOf,
+  },
+  {
+    name: 'event-missed',
+    steps: [{ ...awaitEvent, expiresInMs: 300, onExpiry: 'continue' }],
   },
   {
     name: 'approved',

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OwnFleet, ProcessView } from '@flotilla/deploy';
+import type { OwnFleet } from '@flotilla/deploy';
 import type { Dice } from '../dice.ts';
 import type { Link } from '../link.ts';
 import { countConnections } from '../socket-owner.ts';
@@ -52,7 +52,7 @@ const pauseEvery = 8;
 const cutEvery = 7;
 /** Longer than the lease of a lane (10 s) and the heartbeat of a Temporal activity (5 s). */
 const pauseMs = [12_000, 15_000] as const;
-const heldRuns = 6;
+const heldRuns = 10;
 const thinkingRuns = 3;
 
 const isPause = (kill: number) => kill % pauseEvery === pauseEvery - 2;
@@ -102,16 +102,19 @@ export function createFaults(needs: {
 
   /** Stops a driver while the target holds answers back from it, and lets it go on after others have taken over. */
   async function pause(): Promise<void> {
+    const drivers = (await fleet.processes()).flatMap(({ name, pid }) =>
+      pid !== undefined && /^workflow(-\d+)?$/.test(name) ? [{ name, pid }] : [],
+    );
     await runs.startHeld(heldRuns);
-    const drivers = (await fleet.processes()).filter(({ name }) => /^workflow(-\d+)?$/.test(name));
     const asking = target.asking;
-    const held = ({ pid }: ProcessView) => (pid === undefined ? 0 : countConnections(pid, asking));
-    const [most] = drivers.map((driver) => ({ name: driver.name, held: held(driver) })).sort((a, b) => b.held - a.held);
-    const owner = most?.name ?? 'workflow';
-    say(`${owner} is paused past its lease, with ${most?.held ?? 0} requests under way`);
-    await fleet.command('kill', owner, '--signal', 'SIGSTOP');
+    const held = drivers.map((driver) => ({ ...driver, held: countConnections(driver.pid, asking) }));
+    const [most] = held.toSorted((a, b) => b.held - a.held);
+    if (most === undefined) throw new Error('There is no workflow service to pause.');
+    // Not by a command, which would take as long as a ride.
+    process.kill(most.pid, 'SIGSTOP');
+    say(`${most.name} is paused past its lease, with ${most.held} requests under way`);
     await delay(dice.whole(...pauseMs));
-    await fleet.command('kill', owner, '--signal', 'SIGCONT');
+    process.kill(most.pid, 'SIGCONT');
     report.pauses += 1;
     // What it has in its hands it does now.
     await delay(1_500);

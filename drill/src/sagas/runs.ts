@@ -23,7 +23,11 @@ export interface Runs {
    * they have ended, or time is up.
    */
   start(count: number, aside: number): Promise<void>;
-  /** Starts some of those aside at once, and resolves while the target holds the answers to their steps back. Their ends are waited for by `rested`. */
+  /**
+   * Starts some of those aside at once, and resolves while the target holds the answers to their steps back: of the fewer part
+   * for so long that activities have gone on with them, of the others at once, while they are ridden. So whoever has the most of them
+   * has some of both. Their ends are waited for by `rested`.
+   */
   startHeld(count: number): Promise<void>;
   /** Starts some of those aside that ask an agent. */
   startThinking(count: number): Promise<void>;
@@ -33,6 +37,9 @@ export interface Runs {
 const atOnce = 16;
 const patienceMs = 300_000;
 const heldMs = 7_000;
+/** When the steps begin that the target holds back. A ride goes on with one for a second and a half. */
+const restMs = { fewer: 2_000, most: 4_500 } as const;
+const fewer = 0.4;
 
 /** What a decision may meet that has come to an end meanwhile. */
 const tooLate = new Set(['APPROVAL_CANCELLED', 'APPROVAL_DECIDED', 'APPROVAL_EXPIRED', 'ALREADY_ANSWERED']);
@@ -52,8 +59,8 @@ export function createRuns(needs: {
   const nextFailure = new Map(shapes.map((shape) => [shape, dice.pack(shape.failable)]));
   const nextFate = dice.pack(['none', 'none', 'none', 'cancelled', 'held', 'late', 'undone late']);
 
-  async function begin(shape: Shape, failAt: string, isCancelled: boolean): Promise<string> {
-    const input = { target: targetUrl, failAt, items };
+  async function begin(shape: Shape, failAt: string, isCancelled: boolean, more = {}): Promise<string> {
+    const input = { target: targetUrl, failAt, items, ...more };
     const { id } = await world.rest.ask('POST', `/v1/workflows/${world.workflowIds.get(shape)}:start`, { input });
     const ends = failAt === '' ? 'completed' : 'failed';
     const mayEnd = isCancelled ? [ends, 'cancelled'] : [ends];
@@ -131,17 +138,22 @@ export function createRuns(needs: {
     },
     async startHeld(wished) {
       const count = take(wished);
-      const ids = await Promise.all(Array.from({ length: count }, () => begin(heldShape, '', false)));
+      const ids = await Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          begin(heldShape, '', false, { restMs: index < count * fewer ? restMs.fewer : restMs.most }),
+        ),
+      );
       for (const id of ids) {
         await treat(trackerUrl, { on: 'open', action: 'hold', runId: id, ms: heldMs, times: 1 });
         awaitLater(id);
       }
+      const most = ids.slice(Math.ceil(count * fewer));
       const met = async () => {
         const { treated } = await readTarget(trackerUrl).catch(() => ({ treated: [] }));
-        return treated.filter(({ runId }) => ids.includes(runId)).length;
+        return treated.filter(({ runId }) => most.includes(runId)).length;
       };
-      const giveUpAt = Date.now() + heldMs;
-      while ((await met()) < count / 2 && Date.now() < giveUpAt) await delay(100);
+      const giveUpAt = Date.now() + restMs.most + heldMs;
+      while ((await met()) < most.length && Date.now() < giveUpAt) await delay(50);
     },
     async startThinking(count) {
       for (let more = take(count); more > 0; more -= 1) awaitLater(await begin(thinkingShape, '', false));

@@ -213,7 +213,7 @@ export const shapes: readonly [Shape, ...Shape[]] = [straight, regretted, parall
 /** The shape that goes to the model provider as its second step. */
 export const thinkingShape = straight;
 
-/** For a driver that is paused in the middle of a step: the target takes seconds to answer, and the step would wait for a minute. */
+/** For a driver that is paused in the middle of a step: the target takes seconds to answer, and the step would wait for a minute. Input `restMs`. */
 export const heldShape: Shape = {
   name: 'held',
   failable: ['held', 'next'],
@@ -222,7 +222,7 @@ export const heldShape: Shape = {
     driver: 'temporal',
     steps: [
       // Time to tell the target about the run.
-      { id: 'rest', kind: 'wait', duration: 2_000, next: 'held' },
+      { id: 'rest', kind: 'wait', duration: '${input.restMs}', next: 'held' },
       { ...effect('held', 'next'), timeoutMs: 60_000 },
       effect('next', '$end'),
     ],

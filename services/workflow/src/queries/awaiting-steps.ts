@@ -25,7 +25,7 @@ export interface Awaiting {
 }
 
 /** Waits are read so many at a time: what each knows of its run may be large. */
-const PAGE = 200;
+const PAGE = 100;
 /** Conditions are evaluated for so long before others have their turn. */
 const SLICE_MS = 5;
 

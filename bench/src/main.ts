@@ -16,10 +16,11 @@ import { start } from './start.ts';
 import { workflowRuns } from './workflow-runs/benchmark.ts';
 import { jobReads } from './workflow-runs/job-reads.ts';
 import { stepTimes } from './workflow-runs/step-times.ts';
+import { temporalLane } from './workflow-runs/temporal-lane.ts';
 
 /** In this order: what needs no fleet first, what restarts the fleet last. */
 const benchmarks: readonly Benchmark[] = [
-  ...[outbox, fastLane, fairness, mapItems, waitingRunsBenchmark, eventWaits],
+  ...[outbox, fastLane, temporalLane, fairness, mapItems, waitingRunsBenchmark, eventWaits],
   ...[idle, agentExecution, workflowRuns, stepTimes, jobReads, start],
 ];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { topics } from '@flotilla/contracts';
-import { InstanceService, WorkflowService } from '@flotilla/contracts/workflow';
+import { InstanceService, InstanceStatus, WorkflowService } from '@flotilla/contracts/workflow';
 import { type RunningServer, startServer } from '@flotilla/deploy';
 import { ensureTopics } from '@flotilla/events';
 import { createGrpcClient } from '@flotilla/grpc';
@@ -33,13 +33,16 @@ export interface Tenant {
     workflowId: string,
     load: { readonly count: number; readonly concurrency: number; readonly input?: JsonObject },
   ): Promise<Started[]>;
+  /** Starts a run and follows it to its end. */
+  runToEnd(workflowId: string): Promise<void>;
 }
 
 /** The workflow service by itself, with a Postgres, a Kafka and a Temporal of its own; identity is played. */
 export interface LoneService {
   readonly databaseUrl: string;
   readonly farSideUrl: string;
-  readonly pids: Readonly<Record<string, number>>;
+  readonly temporalAddress: string;
+  readonly pids: Readonly<Record<string, number>> & { readonly service: number };
   newTenant(): Promise<Tenant>;
   /** Asks the database, as its superuser, on one connection that stays open. */
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
@@ -126,6 +129,7 @@ async function startLoneService({ config, say }: Surroundings, stateDir: string)
       query,
       databaseUrl: database.superuserUrl,
       farSideUrl: targetUrl,
+      temporalAddress: temporal.address,
       pids: {
         service: service.pid,
         postgres: postgres.pid,
@@ -159,6 +163,12 @@ async function startLoneService({ config, say }: Surroundings, stateDir: string)
             };
             await Promise.all(Array.from({ length: concurrency }, caller));
             return runs;
+          },
+          async runToEnd(workflowId) {
+            const { id } = await instances.startInstance({ workflowId, input: { url: targetUrl } });
+            let last: InstanceStatus | undefined;
+            for await (const { instance } of instances.watchInstance({ id })) last = instance?.status;
+            if (last !== InstanceStatus.COMPLETED) throw new Error(`a run did not complete: ${last}`);
           },
         };
       },

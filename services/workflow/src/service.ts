@@ -22,6 +22,7 @@ import type { Moving } from './commands/advance.ts';
 import { createChildRuns } from './commands/child-runs.ts';
 import { createDefinitions } from './commands/definitions.ts';
 import { createDrivers } from './commands/drivers.ts';
+import { createNews } from './commands/news.ts';
 import { createRunStates } from './commands/run-states.ts';
 import { createStarterOf } from './commands/starter-of.ts';
 import type { Config } from './config.ts';
@@ -46,7 +47,6 @@ import { createFairQueue } from './lane/fair-queue.ts';
 import { createLane } from './lane/lane.ts';
 import { createMeters } from './metrics.ts';
 import { createNamedAgents } from './queries/named-agents.ts';
-import { createWakeups } from './queries/wakeups.ts';
 import { createInHand } from './rides/in-hand.ts';
 import { createRides } from './rides/rides.ts';
 import { stepKinds } from './steps/catalogue.ts';
@@ -73,7 +73,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const now = () => new Date();
   const ownToken = (tenantId: string) => tokens.own(tenantId);
   const definitions = createDefinitions(createDefinitionReader(stepKinds));
-  const wakeups = createWakeups();
+  const news = createNews();
   const temporal = createTemporalClient({ address, namespace, secrets });
   const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
   const temporalDrivers = createDrivers({
@@ -83,7 +83,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   // Moving a run can start, end or settle another one.
   const children = createChildRuns({ db, moving: () => moving, drivers: () => drivers, newId });
   const { performers, agents, close } = createPerformers(config.neighbours, kit.metrics, children);
-  const moving: Moving = { definitions, performers, states: createRunStates(), now, ended: children.ended };
+  const moving: Moving = { definitions, performers, states: createRunStates(), now, news, ended: children.ended };
   const meters = createMeters(kit.metrics);
   const performing = {
     ...moving,
@@ -94,16 +94,12 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     meters,
   };
   const steps = createFairQueue({ places: config.maxConcurrentSteps, weightOf });
-  const lane = createLane(
-    performing,
-    { ...config.lane, weightOf },
-    { steps, startDriver: temporalDrivers.start, moved: wakeups.wake, log },
-  );
+  const lane = createLane(performing, { ...config.lane, weightOf }, { steps, startDriver: temporalDrivers.start, log });
   const inHand = createInHand();
   const rides = createRides(
     performing,
     { rides: config.rides, longestPauseMs: config.lane.longestPauseMs, weightOf },
-    { inHand, steps, moved: wakeups.wake },
+    { inHand, steps },
   );
   const { leaseMs } = config.lane;
   const admission = createAdmission({ db, lane, leaseMs, meters, log, everyMs: Math.min(500, config.sweepEveryMs) });
@@ -116,7 +112,6 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const launching = {
     ...moving,
     ...{ db, newId, drivers, lane, admission, leaseMs, starterOf },
-    moved: wakeups.wake,
   };
   const launcher = createLauncher(launching, config.launchPollMs, log);
   const scheduleSync = createScheduleSync({ db, temporal, taskQueue, now, everyMs: config.sweepEveryMs, log });
@@ -128,7 +123,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
     log,
     bundlePath: bundlePath(),
     activities: {
-      ...createActivities(performing, { rides, inHand, log, moved: wakeups.wake }),
+      ...createActivities(performing, { rides, inHand, log }),
       ...createScheduleActivities({ db, now, newId, log }, scheduleSync.wake, launcher.wake),
     },
     maxConcurrentActivities: config.maxConcurrentSteps,
@@ -146,7 +141,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
       forgetOldRuns({ db, now, log, keepDays: config.keepRunsDays }),
     ],
   });
-  const bringing = { ...moving, db, conditions: createEventConditions(), drivers, newId, moved: wakeups.wake };
+  const bringing = { ...moving, db, conditions: createEventConditions(), drivers, newId };
   const triggerEvents = createConsumer<Schema>({
     db,
     transport: kit.transport,
@@ -207,7 +202,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   ];
   const { learnGrant } = tokens;
   const starts = createGatheredWrites(db, { sideBySide: true });
-  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, wakeups, grantFor, learnGrant, starts };
+  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, grantFor, learnGrant, starts };
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {

@@ -5,6 +5,7 @@ import { eventually } from '@flotilla/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Moving } from '../src/commands/advance.ts';
 import { createDefinitions } from '../src/commands/definitions.ts';
+import { createNews } from '../src/commands/news.ts';
 import { driverScope } from '../src/commands/perform.ts';
 import { lockRun } from '../src/commands/run.ts';
 import { createRunStates } from '../src/commands/run-states.ts';
@@ -20,6 +21,7 @@ const moving: Moving = {
   definitions: createDefinitions(createDefinitionReader(stepKinds)),
   performers: new Map(),
   states: createRunStates(),
+  news: createNews(),
   now: () => new Date(),
   ended: async () => undefined,
 };

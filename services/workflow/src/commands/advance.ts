@@ -8,6 +8,7 @@ import type { JournalEntry, Recorded } from '../domain/journal.ts';
 import { applyEntry } from '../domain/run-state.ts';
 import type { Performers } from '../steps/performer.ts';
 import type { Definitions } from './definitions.ts';
+import type { News } from './news.ts';
 import { factsOf, lockRun, type Run, record } from './run.ts';
 import type { RunStates } from './run-states.ts';
 
@@ -17,6 +18,8 @@ export interface Moving {
   readonly performers: Performers;
   readonly states: RunStates;
   readonly now: () => Date;
+  /** Hears what is written into journals. */
+  readonly news: News;
   /** A run has ended: the step of another run that started it is told, in the same transaction. */
   readonly ended: (tx: Tx<Schema>, instance: Instance) => Promise<void>;
   /** Whether whoever makes a move performs what it begins at once. Nobody does unless it says so. */

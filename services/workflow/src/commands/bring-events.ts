@@ -14,8 +14,6 @@ export interface Bringing extends Moving {
   readonly db: Database<Schema>;
   readonly conditions: EventConditions;
   readonly drivers: Pick<Drivers, 'wake'>;
-  /** Told after each change of a run. */
-  readonly moved: (instanceId: string) => void;
 }
 
 /** Under this name the arrivals of events are noted that end more waits than one transaction does. */
@@ -68,9 +66,6 @@ async function bringEvents(bringing: Bringing, tx: Tx<Schema>, awaiting: readonl
     if (run.state.open.get(visitKey(wait))?.suspended === undefined) continue;
     await settleSuspended(bringing, tx, run, wait, outcome);
     const { tenantId } = tx.scope;
-    tx.afterCommit(() => {
-      bringing.drivers.wake({ tenantId, instanceId });
-      bringing.moved(instanceId);
-    });
+    tx.afterCommit(() => bringing.drivers.wake({ tenantId, instanceId }));
   }
 }

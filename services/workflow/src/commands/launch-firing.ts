@@ -32,7 +32,6 @@ export interface Starter {
 export interface Launching extends Starting {
   readonly db: Database<Schema>;
   readonly newId: () => string;
-  readonly moved: (instanceId: string) => void;
   /** Throws `permission_denied` GRANT_REVOKED when whoever set it up may not start runs any more. */
   readonly starterOf: (source: { tenantId: string; grantId: string; firingId: string }) => Promise<Starter>;
 }
@@ -60,9 +59,7 @@ export async function launchFiring(launching: Launching, lease: FiringLease): Pr
       });
     if (launched === undefined) return start.giveUp();
     start.go();
-    if (launched.cancelled === undefined) return;
-    launching.moved(launched.cancelled);
-    drivers.cancel(launched.cancelled);
+    if (launched.cancelled !== undefined) drivers.cancel(launched.cancelled);
   } catch (failure) {
     await db.inTenant(scope, (tx) => takeFailure(tx, lease, toAppError(failure)));
   }

@@ -91,6 +91,7 @@ export async function record(
   const events = entries.flatMap((entry) => eventOf(after, entry) ?? []);
   const caused = tx.causedBy(instance.causationDepth);
   writeMove(caused, { instanceId: id, birth, known: { epoch, length }, entries, view, tasks, events }, staleDriver);
+  tx.afterCommit(() => moving.news.tell({ instance: after.instance, behind: length, entries }));
   // A grant ends with a change of its run's row; of this one there is none.
   if (birth !== undefined && state.settled && instance.parent === undefined)
     await insertEndedGrant(tx, instance.grantId);

@@ -10,9 +10,9 @@ import { actorId } from './actor-id.ts';
 import type { Running } from './instances.ts';
 
 export function approvals(
-  running: Moving & Pick<Running, 'db' | 'drivers' | 'wakeups'>,
+  running: Moving & Pick<Running, 'db' | 'drivers'>,
 ): ServiceImplementation<typeof ApprovalService> {
-  const { db, drivers, wakeups } = running;
+  const { db, drivers } = running;
   return {
     getApproval: ({ id }, call) => db.read(call, async (tx) => toApprovalMessage(await getApproval(tx, id))),
     listApprovals: ({ mine, status, instanceId, ...page }, call) =>
@@ -30,9 +30,7 @@ export function approvals(
       const approval = await db.write(call, async (tx) =>
         toApprovalMessage(await decideApproval(running, tx, { id, approver: approverOf(call), say })),
       );
-      const instanceId = approval.instanceId ?? '';
-      wakeups.wake(instanceId);
-      drivers.wake({ tenantId: call.principal.tenantId, instanceId });
+      drivers.wake({ tenantId: call.principal.tenantId, instanceId: approval.instanceId ?? '' });
       return approval;
     },
     delegateApproval: ({ id, toUserId, comment }, call) =>

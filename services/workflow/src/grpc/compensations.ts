@@ -16,9 +16,9 @@ import { actorId } from './actor-id.ts';
 import type { Running } from './instances.ts';
 
 export function compensations(
-  running: Moving & Pick<Running, 'db' | 'drivers' | 'wakeups'>,
+  running: Moving & Pick<Running, 'db' | 'drivers'>,
 ): ServiceImplementation<typeof CompensationService> {
-  const { db, drivers, wakeups } = running;
+  const { db, drivers } = running;
   async function steer(
     call: Call,
     { id, reason }: { id: string; reason: string },
@@ -26,9 +26,7 @@ export function compensations(
   ) {
     const wish = { id, reason, requestedBy: actorId(call) };
     const compensation = await db.write(call, async (tx) => toCompensationMessage(await command(running, tx, wish)));
-    const instanceId = compensation.instanceId ?? '';
-    wakeups.wake(instanceId);
-    drivers.wake({ tenantId: call.principal.tenantId, instanceId });
+    drivers.wake({ tenantId: call.principal.tenantId, instanceId: compensation.instanceId ?? '' });
     return compensation;
   }
   return {

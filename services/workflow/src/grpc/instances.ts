@@ -13,7 +13,6 @@ import { type Starting, startFor } from '../lane/start-run.ts';
 import { fromListRequest, toInstanceMessage } from '../messages/instance-message.ts';
 import { toCompensationMessage, toTaskMessage } from '../messages/task-message.ts';
 import { compensationsOf, getInstance, pageOfInstances, pageOfTasks, taskValue } from '../queries/instances.ts';
-import type { Wakeups } from '../queries/wakeups.ts';
 import { type Update, watchInstance } from '../queries/watch-instance.ts';
 import { definitionFor } from '../queries/workflows.ts';
 import { actorId } from './actor-id.ts';
@@ -23,15 +22,14 @@ import { type Granting, withGrant } from './with-grant.ts';
 /** What answering for runs needs from outside. */
 export interface Running extends Starting, Granting {
   readonly newId: () => string;
-  readonly wakeups: Wakeups;
   /** Runs that one caller starts at once are written together. */
   readonly starts: GatheredWrites<Schema>;
 }
 
 export function instances(running: Running): ServiceImplementation<typeof InstanceService> {
-  const { db, drivers, wakeups, starts } = running;
+  const { db, drivers, starts } = running;
 
-  /** Has a command move a run, and tells its driver and whoever follows it. */
+  /** Has a command move a run, and tells its driver. */
   async function steered<Wish>(
     call: Call,
     instanceId: string,
@@ -39,7 +37,6 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
     wish: Wish,
   ) {
     const message = await db.write(call, async (tx) => toInstanceMessage(await command(running, tx, wish)));
-    wakeups.wake(instanceId);
     drivers.wake({ tenantId: call.principal.tenantId, instanceId });
     return message;
   }
@@ -84,7 +81,6 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
       const requestedBy = call.principal.actor.id;
       const wish = { id, reason, requestedBy, savepoint, ...undoOf(undo) };
       const instance = await db.write(call, (tx) => cancelInstance(running, tx, wish));
-      wakeups.wake(id);
       drivers.cancel(id);
       return toInstanceMessage(instance);
     },
@@ -101,7 +97,6 @@ export function instances(running: Running): ServiceImplementation<typeof Instan
         const { driverEpoch: epoch, ...now } = await db.read(call, (tx) => getInstance(tx, id));
         const used = now.grantId === grantId;
         if (used) drivers.start({ tenantId: call.principal.tenantId, instanceId: id, epoch });
-        wakeups.wake(id);
         return { message, used };
       };
       const purpose = `workflow_instances/${id}/${running.newId()}`;

@@ -6,7 +6,7 @@ import { getJob, pageOfJobs } from '../queries/jobs.ts';
 import type { Running } from './instances.ts';
 
 export function jobs(running: Running): ServiceImplementation<typeof JobService> {
-  const { db, drivers, wakeups } = running;
+  const { db, drivers } = running;
   return {
     getJob: ({ id }, call) => db.read(call, async (tx) => toJobMessage(await getJob(tx, id))),
     // There is one kind of job: asking for it narrows nothing.
@@ -21,7 +21,6 @@ export function jobs(running: Running): ServiceImplementation<typeof JobService>
         await cancelInstance(running, tx, { id, reason, requestedBy: call.principal.actor.id });
         return toJobMessage(await getJob(tx, id));
       });
-      wakeups.wake(id);
       drivers.cancel(id);
       return job;
     },

@@ -68,7 +68,6 @@ export function createLane(
     /** Steps that this process performs at once. */
     readonly steps: FairQueue;
     readonly startDriver: (run: RunReference, afterMs: number) => void;
-    readonly moved: (instanceId: string) => void;
     readonly log: Logger;
   },
 ): Lane {
@@ -77,11 +76,7 @@ export function createLane(
   const { leaseMs, longestStayMs, longestPauseMs, weightOf } = limits;
   const places = createPlaces({ runs: limits.runs, weightOf });
   const writes = createFairQueue({ places: limits.concurrentMoves, weightOf });
-  const moves = createMoves(performing, {
-    queue: writes,
-    log,
-    moved: needs.moved,
-  });
+  const moves = createMoves(performing, { queue: writes, log });
   const held = new Map<string, Held>();
   const atWork = new Set<Promise<void>>();
   let closing = false;

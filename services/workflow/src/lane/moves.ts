@@ -28,12 +28,9 @@ export interface Moves {
 
 const retryMs = 200;
 
-export function createMoves(
-  performing: Performing,
-  needs: { readonly queue: FairQueue; readonly log: Logger; readonly moved: (instanceId: string) => void },
-): Moves {
+export function createMoves(performing: Performing, needs: { readonly queue: FairQueue; readonly log: Logger }): Moves {
   const { db } = performing;
-  const { queue, log, moved } = needs;
+  const { queue, log } = needs;
   const together = createWriteTogether({ db, queue });
 
   /** Tries again for as long as the database is away and the lease lasts: the outcome is worth more than the wait. */
@@ -46,8 +43,6 @@ export function createMoves(
         if (toAppError(error).reason === 'STALE_DRIVER') return 'lost';
         log.warn({ err: error, instanceId: held.instanceId }, 'a move of a run could not be written yet');
         await delay(retryMs);
-      } finally {
-        moved(held.instanceId);
       }
     }
   }

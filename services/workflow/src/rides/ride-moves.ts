@@ -37,10 +37,7 @@ export interface RideMoves extends Pick<Moves, 'settle' | 'lookAgain'> {
  * that the ride is going to perform: should the process die, they are not ridden again, and an activity goes on with them. The
  * claim of that activity keeps a ride that wakes up late from writing.
  */
-export function createRideMoves(
-  performing: Performing,
-  { inHand, moved }: { readonly inHand: InHand; readonly moved: (instanceId: string) => void },
-): RideMoves {
+export function createRideMoves(performing: Performing, inHand: InHand): RideMoves {
   async function write(
     ride: Riding,
     known: Known['run'] | undefined,
@@ -83,7 +80,6 @@ export function createRideMoves(
       inHand.release(instanceId, visitKey(outcome));
     }
     for (const visit of await counted) ride.own.add(visitKey(visit));
-    moved(instanceId);
     return next;
   }
 

@@ -52,12 +52,11 @@ const GRACE_MS = 500;
 export function createRides(
   performing: Performing,
   { rides, longestPauseMs, weightOf }: RideLimits,
-  needs: { readonly inHand: InHand; readonly steps: FairQueue; readonly moved: (instanceId: string) => void },
+  { inHand, steps }: { readonly inHand: InHand; readonly steps: FairQueue },
 ): Rides {
   const { db, meters } = performing;
-  const { inHand, steps } = needs;
   const places = createPlaces({ runs: rides, weightOf });
-  const moves = createRideMoves(performing, needs);
+  const moves = createRideMoves(performing, inHand);
   const riding = new Map<string, Driving>();
   let closing = false;
 

@@ -22,25 +22,14 @@ function isFinal({ reason }: AppError): boolean {
   return reason === 'STALE_DRIVER' || reason === 'INSTANCE_NOT_FOUND';
 }
 
-/** The work of the Temporal driver, and of the one before it. `moved` is told after each change of a run. */
+/** The work of the Temporal driver, and of the one before it. */
 export function createActivities(
   performing: Performing,
-  {
-    rides,
-    inHand,
-    log,
-    moved,
-  }: {
-    readonly rides: Rides;
-    readonly inHand: InHand;
-    readonly log: Logger;
-    readonly moved: (instanceId: string) => void;
-  },
+  { rides, inHand, log }: { readonly rides: Rides; readonly inHand: InHand; readonly log: Logger },
 ): Activities & SequentialActivities {
-  const run = <T>(instanceId: string, work: (info: AttemptInfo) => Promise<T>): Promise<T> =>
-    runAttempt({ log, isFinal }, work).finally(() => moved(instanceId));
+  const run = <T>(work: (info: AttemptInfo) => Promise<T>): Promise<T> => runAttempt({ log, isFinal }, work);
   const attempt = (reference: RunReference, action: StepAction): Promise<Driven> =>
-    run(reference.instanceId, (info) => {
+    run((info) => {
       const { path, stepId, visit, timeoutMs, retry, notBefore } = action;
       if (info.attempt === 1) checkTime(notBefore);
       const work = {
@@ -56,20 +45,20 @@ export function createActivities(
       return step === undefined ? performStep(performing, work, info) : adoptStep(performing, inHand, step, work, info);
     });
   const undo = (reference: RunReference, { path, stepId, visit, pace }: UndoAction): Promise<Driven> =>
-    run(reference.instanceId, (info) => {
+    run((info) => {
       const claim = claimOf(reference.epoch, info.attempt, pace);
       const work = { ...reference, path, stepId, visit, pace, claim, timeoutMs: UNDO_TIMEOUT_MS };
       return performUndo(performing, work, info);
     });
   return {
-    moveOn: (reference) => run(reference.instanceId, () => rides.ride(reference)),
+    moveOn: (reference) => run(() => rides.ride(reference)),
     attemptStep: async (reference, action) => rides.offer(await attempt(reference, action)),
     attemptUndo: async (reference, action) => rides.offer(await undo(reference, action)),
-    advance: (reference) => run(reference.instanceId, async () => (await rides.walk(reference)).actions),
+    advance: (reference) => run(async () => (await rides.walk(reference)).actions),
     performStep: async (reference, action) => (await attempt(reference, placed(action))).actions,
     performUndo: async (reference, action) => (await undo(reference, placed(action))).actions,
     abandonStep: (reference, action) =>
-      run(reference.instanceId, async () => {
+      run(async () => {
         const { path, stepId, visit } = placed(action);
         return (await abandonStep(performing, { ...reference, path, stepId, visit })).actions;
       }),

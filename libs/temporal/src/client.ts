@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@flotilla/errors';
 import {
   Client,
@@ -6,8 +7,10 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
 import { createEncryptionCodec } from './encryption-codec.ts';
 import { scheduleCalls, type TemporalSchedules } from './schedules.ts';
+import type { TemporalWorker } from './worker.ts';
 
 /** Where Temporal is, and how payloads are sealed. */
 export interface TemporalClientOptions {
@@ -18,6 +21,8 @@ export interface TemporalClientOptions {
   readonly secrets: readonly string[];
   /** For each call; 5 s unless said. */
   readonly deadlineMs?: number;
+  /** That of this process, for workflows that are started eagerly. */
+  readonly worker?: () => Pick<TemporalWorker, 'connection'>;
 }
 
 /** A workflow, by the name of its function. */
@@ -30,16 +35,23 @@ export interface WorkflowToStart {
   readonly afterMs?: number;
   /** Tasks of different keys take turns where more wait than are worked on; twice the weight, twice the turns. */
   readonly fairness?: { readonly key: string; readonly weight: number };
+  /** Where this process's worker has room, its first task comes with the answer to the start, past all that wait in the queue. */
+  readonly eager?: boolean;
+}
+
+/** A workflow that was started. */
+export interface Started {
+  /** Whether its first task came with the answer, to the worker of this process. */
+  readonly eagerly: boolean;
 }
 
 /** Starts and signals workflows. Connects when first used. */
 export interface TemporalClient {
   /**
-   * Starts a workflow, unless one of this id is running.
-   * @returns whether this call started it
+   * Starts a workflow, unless one of this id is running: then it answers nothing.
    * @throws AppError `unavailable TEMPORAL_UNAVAILABLE`
    */
-  start(workflow: WorkflowToStart): Promise<boolean>;
+  start(workflow: WorkflowToStart): Promise<Started | undefined>;
   /** Answers false where no such workflow runs. */
   signal(workflowId: string, signal: string): Promise<boolean>;
   /** Whether the workflow has been started and has not ended. False too where its history is gone. */
@@ -69,27 +81,33 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
       throw toAppError(error);
     }
   };
+  // The worker has a new connection whenever it begins anew.
+  const overWorker = new WeakMap<NativeConnection, Client>();
+
+  async function startEagerly(native: NativeConnection, workflow: WorkflowToStart): Promise<Started | undefined> {
+    const over = overWorker.get(native) ?? new Client({ connection: native, namespace, dataConverter });
+    overWorker.set(native, over);
+    const late = new AbortController();
+    // By itself it tries again for longer than the deadline of one try.
+    const tooLate = delay(deadlineMs, undefined, { signal: late.signal }).then(() => {
+      throw new Error('Temporal did not answer in time.');
+    });
+    try {
+      const started = native.withDeadline(Date.now() + deadlineMs, () => startOver(over, workflow, true));
+      return await Promise.race([started, tooLate]);
+    } catch (error) {
+      throw toAppError(error);
+    } finally {
+      tooLate.catch(() => undefined);
+      late.abort();
+    }
+  }
 
   return {
-    async start({ type, id, taskQueue, args, afterMs = 0, fairness }) {
-      return inTime(async () => {
-        try {
-          await client.workflow.start(type, {
-            workflowId: id,
-            taskQueue,
-            args: [...args],
-            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-            workflowIdConflictPolicy: 'FAIL',
-            workflowTaskTimeout: '5s',
-            ...(afterMs > 0 && { startDelay: afterMs }),
-            ...(fairness && { priority: { fairnessKey: fairness.key, fairnessWeight: fairness.weight } }),
-          });
-          return true;
-        } catch (error) {
-          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-          throw error;
-        }
-      });
+    async start(workflow) {
+      const { eager = false, afterMs = 0 } = workflow;
+      const native = eager && afterMs === 0 ? options.worker?.().connection() : undefined;
+      return native === undefined ? inTime(() => startOver(client, workflow)) : startEagerly(native, workflow);
     },
     async signal(workflowId, signal) {
       return inTime(async () => {
@@ -116,6 +134,30 @@ export function createTemporalClient(options: TemporalClientOptions): TemporalCl
     ping: () => inTime(async () => void (await connection.workflowService.getSystemInfo({}))),
     close: () => connection.close(),
   };
+}
+
+async function startOver(
+  { workflow }: Client,
+  { type, id, taskQueue, args, afterMs = 0, fairness }: WorkflowToStart,
+  requestEagerStart = false,
+): Promise<Started | undefined> {
+  try {
+    const { eagerlyStarted } = await workflow.start(type, {
+      workflowId: id,
+      taskQueue,
+      args: [...args],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      workflowTaskTimeout: '5s',
+      requestEagerStart,
+      ...(afterMs > 0 && { startDelay: afterMs }),
+      ...(fairness && { priority: { fairnessKey: fairness.key, fairnessWeight: fairness.weight } }),
+    });
+    return { eagerly: eagerlyStarted };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
 }
 
 function toAppError(error: unknown): AppError {

@@ -32,6 +32,8 @@ export interface TemporalWorker {
   stop(graceMs: number): Promise<void>;
   /** Fails while there is no running worker. */
   check(): Promise<void>;
+  /** While it works: what is started over it may begin here at once. */
+  connection(): NativeConnection | undefined;
 }
 
 /** Creates a worker; nothing connects before `start`. */
@@ -39,6 +41,7 @@ export function createTemporalWorker(options: TemporalWorkerOptions): TemporalWo
   const { log } = options;
   const stopping = new AbortController();
   let worker: Worker | undefined;
+  let connected: NativeConnection | undefined;
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
@@ -65,14 +68,17 @@ export function createTemporalWorker(options: TemporalWorkerOptions): TemporalWo
       if (stopping.signal.aborted) return;
       const finished = created.run();
       worker = created;
+      connected = connection;
       onRunning();
       await finished;
     } finally {
+      connected = undefined;
       await connection.close();
     }
   }
 
   return {
+    connection: () => (worker?.getState() === 'RUNNING' ? connected : undefined),
     start() {
       installRuntime(log);
       running ??= run();

@@ -74,7 +74,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const ownToken = (tenantId: string) => tokens.own(tenantId);
   const definitions = createDefinitions(createDefinitionReader(stepKinds));
   const news = createNews();
-  const temporal = createTemporalClient({ address, namespace, secrets });
+  const temporal = createTemporalClient({ address, namespace, secrets, worker: () => worker });
   const weightOf = (tenantId: string) => config.tenantWeights.get(tenantId) ?? 1;
   const temporalDrivers = createDrivers({
     ...{ db, temporal, taskQueue, weightOf, now, log },
@@ -111,7 +111,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   const starterOf = createStarterOf({ tokenForGrant, verify, grantFor });
   const launching = {
     ...moving,
-    ...{ db, newId, drivers, lane, admission, leaseMs, starterOf },
+    ...{ db, newId, drivers, lane, rides, admission, leaseMs, starterOf },
   };
   const launcher = createLauncher(launching, config.launchPollMs, log);
   const scheduleSync = createScheduleSync({ db, temporal, taskQueue, now, everyMs: config.sweepEveryMs, log });
@@ -202,7 +202,7 @@ export function createService(config: Config, overrides: Partial<KitOptions> = {
   ];
   const { learnGrant } = tokens;
   const starts = createGatheredWrites(db, { sideBySide: true });
-  const running = { ...moving, db, newId, drivers, lane, admission, leaseMs, grantFor, learnGrant, starts };
+  const running = { ...moving, db, newId, drivers, lane, rides, admission, leaseMs, grantFor, learnGrant, starts };
   const { minIntervalSeconds } = config;
   const keyring = createEncryptionKeyring(() => config.encryptionSecrets);
   const scheduling = {

@@ -11,6 +11,8 @@ import { driverScope } from './perform.ts';
 export interface Drivers {
   /** Answers at once; whoever started the run need not wait for Temporal. */
   start(run: RunReference, afterMs?: number): void;
+  /** Whether drivers begin in this process at once: the one that was started last did. */
+  startHere(): boolean;
   cancel(instanceId: string): void;
   /** A command has moved the run: its driver shall ask what is next. */
   wake(run: Pick<RunReference, 'tenantId' | 'instanceId'>): void;
@@ -38,6 +40,7 @@ export function createDrivers(needs: {
 }): Drivers {
   const { db, temporal, taskQueue, weightOf, now, sweptAfterMs, log } = needs;
   const underWay = new Set<Promise<void>>();
+  let here = false;
   const started = createStarted({ db, now, log, afterMs: Math.min(1_000, sweptAfterMs / 2) });
 
   function inBackground(instanceId: string, warning: string, work: () => Promise<unknown>): void {
@@ -54,7 +57,9 @@ export function createDrivers(needs: {
   async function begin(run: RunReference, how: StartOptions): Promise<void> {
     const { instanceId: id, epoch } = run;
     for (let attempt = 1; attempt <= PATIENCE; attempt += 1) {
-      if ((await temporal.start({ type: DRIVE_INSTANCE, id, taskQueue, args: [run], ...how })) || epoch === 1) return;
+      const started = await temporal.start({ type: DRIVE_INSTANCE, id, taskQueue, args: [run], eager: true, ...how });
+      if (started !== undefined && !how.afterMs) here = started.eagerly;
+      if (started !== undefined || epoch === 1) return;
       await temporal.signal(id, WAKE);
       await delay(PATIENCE_MS);
     }
@@ -70,6 +75,7 @@ export function createDrivers(needs: {
         started.add(run);
       });
     },
+    startHere: () => here,
     cancel(instanceId) {
       inBackground(instanceId, notTold, () => temporal.signal(instanceId, CANCEL));
     },

@@ -38,6 +38,20 @@ test('a run of short steps is one task of its workflow, and no activity', async 
   expect(await attemptsOf(id)).toEqual(['open 1', 'route 1', 'publish 1']);
 });
 
+test('the driver of a run begins in the process that accepted it, with the answer to its start', async () => {
+  const workflowId = await fleet.activate(quickWatch());
+  // It is known by the first one that Temporal does so: then the ride of the second one goes on from the move that accepted it.
+  for (const _ of ['first', 'second']) {
+    const id = await fleet.start(workflowId);
+    expect(await fleet.ended(id)).toMatchObject({ status: InstanceStatus.COMPLETED });
+    const [history] = await histories.of(id);
+    const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+    expect(started?.eagerExecutionAccepted).toBe(true);
+    expect(await eventsOf(id)).toEqual({ tasks: 1, activities: 0 });
+    expect(await attemptsOf(id)).toEqual(['open 1', 'route 1', 'publish 1']);
+  }
+});
+
 test('a run that finds all rides taken is driven by activities', async () => {
   const workflowId = await fleet.activate(quickWatch());
   const { opened } = fleet.tracker.counts();

@@ -119,6 +119,29 @@ export function countFirstAttempts(
   );
 }
 
+/**
+ * Has the transaction fail with `stale()` where somebody has claimed one of the steps. Asked behind a move that writes them,
+ * which holds their rows, so that nobody claims one between. Uses the index tasks_visit.
+ */
+export function insistUnclaimed(
+  tx: Tx<Schema>,
+  instanceId: string,
+  visits: readonly Omit<StepPlace, 'instanceId'>[],
+  stale: () => Error,
+): void {
+  const places = JSON.stringify(visits.map(({ path, visit }) => ({ path, visit })));
+  // An error is what stops a transaction whose statements are under way together: here that of a division by zero.
+  tx.send(
+    sql`
+      select 1 / (case when exists (
+        select from tasks join jsonb_to_recordset(${places}::jsonb) as place (path text, visit integer)
+          on coalesce(tasks.path, tasks.step_id) = place.path and tasks.visit = place.visit
+        where tasks.instance_id = ${instanceId} and tasks.claim <> 0
+      ) then 0 else 1 end)`.compile(tx),
+    (error) => ((error as { code?: unknown }).code === '22012' ? stale() : error),
+  );
+}
+
 /** Counts only where the attempt still is the newest one. */
 export async function countTaskFailure(
   tx: Tx<Schema>,

@@ -10,6 +10,7 @@ import { type Departure, type Driving, driveRun } from '../lane/drive-run.ts';
 import type { FairQueue } from '../lane/fair-queue.ts';
 import { createPlaces } from '../lane/places.ts';
 import type { RunReference } from '../temporal/contract.ts';
+import { createExpectedRides, type ExpectedRide, type PromisedRide } from './expected-rides.ts';
 import type { InHand } from './in-hand.ts';
 import { ridableSteps } from './ridable.ts';
 import { createRideMoves, type RiddenRun } from './ride-moves.ts';
@@ -29,6 +30,8 @@ export interface RideLimits {
  * wait, or takes longer, is answered and becomes an activity or a timer.
  */
 export interface Rides {
+  /** For a run that begins now, and whose driver begins here at once. Undefined where all places are taken. */
+  promise(tenantId: string): PromisedRide | undefined;
   /** Moves a run on, and performs what it comes to. */
   ride(reference: RunReference): Promise<Moved>;
   /** Moves a run on, and performs nothing. */
@@ -57,17 +60,24 @@ export function createRides(
   const { db, meters } = performing;
   const places = createPlaces({ runs: rides, weightOf });
   const moves = createRideMoves(performing, inHand);
+  const expected = createExpectedRides();
   const riding = new Map<string, Driving>();
   let closing = false;
 
   /** Moves the run on until steps are next. Of a way that is long the workflow hears before its end. */
-  async function begin(reference: RunReference, rider: boolean): Promise<RiddenRun> {
+  async function begin(reference: RunReference, rider: boolean, begun?: ExpectedRide): Promise<RiddenRun> {
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
-    const run = await moves.begin(reference, {
+    const time = {
       goesOn: () => rider && !closing && elapsed() < RIDE_MS,
       isOver: () => elapsed() >= RIDE_MS + GRACE_MS,
-    });
+    };
+    if (begun !== undefined) {
+      const run = moves.take(reference, time, begun);
+      if (begun.isStale) await moves.lookAgain(run);
+      return run;
+    }
+    const run = await moves.begin(reference, time);
     while (run.more && elapsed() < RIDE_MS) await moves.lookAgain(run);
     // What is not under way any more comes to rest before anything is undone.
     if (!run.more) await inHand.endOthers(run.instanceId, new Set(run.actions.filter(isStep).map(visitKey)));
@@ -171,11 +181,16 @@ export function createRides(
   }
 
   return {
+    promise(tenantId) {
+      const place = closing ? undefined : places.reserve(tenantId);
+      return place && expected.promise(place);
+    },
     walk: async (reference) => named(await begin(reference, false)),
     async ride(reference) {
-      const place = places.reserve(reference.tenantId);
+      const begun = expected.take(reference);
+      const place = begun?.place ?? places.reserve(reference.tenantId);
       try {
-        const run = await begin(reference, place !== undefined);
+        const run = await begin(reference, place !== undefined, begun);
         if (run.own.size === 0) return named(run);
         const departure = await perform(run);
         meters.rideEnded(typeof departure === 'string' ? departure : departure.why);
@@ -187,7 +202,10 @@ export function createRides(
     },
     offer: ({ run, before, length, actions, more }) =>
       asking({ length, actions, more }, run, (visit) => !before.state.open.has(visit)),
-    poke: (instanceId) => riding.get(instanceId)?.poke(),
+    poke(instanceId) {
+      expected.spoil(instanceId);
+      riding.get(instanceId)?.poke();
+    },
     close() {
       closing = true;
       for (const driving of riding.values()) driving.poke();

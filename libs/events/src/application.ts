@@ -80,6 +80,7 @@ export function createApplication<S>(options: ApplicationOptions<S>): Applicatio
 
   /** Those that no transaction has remembered yet. */
   async function unknown(tx: Tx<S>, events: readonly ReadableRecord[]): Promise<readonly ReadableRecord[]> {
+    if (events.length === 0) return events;
     const known = await knownEvents(
       tx,
       group,

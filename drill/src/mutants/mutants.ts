@@ -44,12 +44,10 @@ export const mutants: readonly Mutant[] = [
     about: 'a ride that wakes up after others have taken its step over may still write its outcome',
     breaks: ['doubled'],
     file: 'services/workflow/src/rides/ride-moves.ts',
-    original: `      const news = outcomes.filter(
-        (outcome, index) =>
-          tasks[index]?.claim === 0 && tasks[index].status === 'running' && run.state.open.has(visitKey(outcome)),
-      );
+    original: `          (outcome, index) =>
+            tasks[index]?.claim === 0 && tasks[index].status === 'running' && run.state.open.has(visitKey(outcome)),
 `,
-    mutation: '      const news = outcomes.filter((_, index) => tasks[index] !== undefined);\n',
+    mutation: '          (_, index) => tasks[index] !== undefined,\n',
   },
   {
     name: 'key-dropped',

@@ -120,6 +120,8 @@ function workerOptions(options: TemporalWorkerOptions, connection: NativeConnect
     defaultHeartbeatThrottleInterval: '1s',
     maxCachedWorkflows: 200,
     reuseV8Context: true,
+    // Workflows are recipes: none of them computes for long. See the patch of the package.
+    isolateExecutionTimeout: 0,
   };
 }
 

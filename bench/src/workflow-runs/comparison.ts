@@ -8,7 +8,8 @@ import { shown, shownSpread } from '../report.ts';
 
 const rounds = 3;
 const secondsEach = 6;
-const warmUpSeconds = 3;
+/** Enough that the services are compiled: they run for days. */
+const warmUpSeconds = 8;
 const profileSeconds = 6;
 /** Callers at once. */
 export const concurrency = 8;

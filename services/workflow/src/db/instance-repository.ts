@@ -238,14 +238,12 @@ export interface InstanceFilter {
 
 /**
  * Says of statuses what partial indexes are for, workflow_instances_driver_seen and workflow_instances_unsuccessful: runs that are
- * not completed are few among many.
+ * not completed are few among many. Neither index names the status: a run's first move changes it, and would write into them all.
  */
 export function rareAmong(statuses: readonly InstanceStatus[]) {
   const all = (few: readonly InstanceStatus[]) => statuses.every((status) => few.includes(status));
   if (all(['pending', 'running', 'paused'])) return sql<boolean>`settled_at is null`;
-  return all(['failed', 'cancelled', 'timeout'])
-    ? sql<boolean>`status in ('failed', 'cancelled', 'timeout')`
-    : sql<boolean>`true`;
+  return all(['failed', 'cancelled', 'timeout']) ? sql<boolean>`error_reason is not null` : sql<boolean>`true`;
 }
 
 /** Uses the index workflow_instances_of_parent, workflow_instances_of_workflow, workflow_instances_by_starter, or the unique key. */

@@ -220,6 +220,26 @@ test('after a rotation both secrets are accepted until the old one has expired',
   for (const secret of [first, second, third, fourth]) expect(row?.row).not.toContain(secret);
 });
 
+test('an input mapping is kept, replaced or emptied', async () => {
+  const { trigger } = await fleet.triggers.createTrigger({
+    ...{ workflowId, name: 'M', kind: TriggerKind.WEBHOOK, inputMapping: { a: 'body.a', b: 'body.b' } },
+  });
+  const id = trigger?.id ?? '';
+  const mappingAfter = async (change: {
+    name?: string;
+    inputMapping?: Record<string, string>;
+    clearInputMapping?: boolean;
+  }) => (await fleet.triggers.updateTrigger({ id, ...change })).inputMapping;
+  expect(await mappingAfter({ name: 'N' })).toEqual({ a: 'body.a', b: 'body.b' });
+  expect(await mappingAfter({ inputMapping: { c: 'body' } })).toEqual({ c: 'body' });
+  await expect(mappingAfter({ inputMapping: { d: 'body' }, clearInputMapping: true })).rejects.toMatchObject({
+    code: 'invalid_argument',
+  });
+  expect(await mappingAfter({ inputMapping: {} })).toEqual({ c: 'body' });
+  expect(await mappingAfter({ clearInputMapping: true })).toEqual({});
+  expect((await fleet.triggers.getTrigger({ id })).inputMapping).toEqual({});
+});
+
 test.each([
   [{ kind: TriggerKind.EVENT, eventType: 'flotilla.workflow.v1.Nothing' }, 'EVENT_TYPE_UNKNOWN'],
   [{ kind: TriggerKind.WEBHOOK, eventType: 'flotilla.workflow.v1.InstanceFailed' }, 'EVENT_TYPE_UNKNOWN'],

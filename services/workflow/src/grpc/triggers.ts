@@ -60,14 +60,15 @@ export function triggers(triggering: Triggering): ServiceImplementation<typeof T
     async updateTrigger(request, call) {
       const updatedBy = actorId(call);
       await db.read(call, (tx) => getTrigger(tx, request.id));
-      const { name, filter, inputMapping } = request;
+      const { name, filter, inputMapping, clearInputMapping } = request;
+      const mapsInput = clearInputMapping || Object.keys(inputMapping).length > 0;
       const change =
         (grantId: string) =>
         (known: Trigger): Trigger => ({
           ...known,
           name: name ?? known.name,
           filter: filter ?? known.filter,
-          inputMapping: Object.keys(inputMapping).length > 0 ? inputMapping : known.inputMapping,
+          inputMapping: mapsInput ? inputMapping : known.inputMapping,
           grantId,
           updatedBy,
         });

@@ -83,9 +83,11 @@ export function compileExpression<Result extends ResultType = 'dyn'>(
 
 /** How mistakes are told. */
 export function refusalFor({ field = 'expression' }: Pick<CompileOptions, 'field'>): Refuse {
-  const reason = 'EXPRESSION_INVALID';
   return (message, cause) =>
-    new AppError('invalid_argument', reason, message, { cause, violations: [{ field, reason, message }] });
+    new AppError('invalid_argument', 'EXPRESSION_INVALID', message, {
+      cause,
+      violations: [{ field, reason: 'EXPRESSION_INVALID', message }],
+    });
 }
 
 /** Compiles what was parsed, or a part of it. Changes the tree. */

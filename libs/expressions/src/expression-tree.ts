@@ -67,7 +67,10 @@ export function equalSides({ exprKind: kind }: Expr): readonly Expr[] | undefine
 }
 
 /** `steps.check.output` and `steps["check"].output`, unless something hides the name. */
-export function fieldPath(expr: Expr, isHidden: (name: string) => boolean = () => false): readonly string[] | undefined {
+export function fieldPath(
+  expr: Expr,
+  isHidden: (name: string) => boolean = () => false,
+): readonly string[] | undefined {
   const kind = expr.exprKind;
   if (kind.case === 'identExpr') return isHidden(kind.value.name) ? undefined : [kind.value.name.replace(/^\./, '')];
   if (kind.case === 'selectExpr' && kind.value.operand !== undefined) {

@@ -7,17 +7,10 @@ import type { Schema } from '../db/schema.ts';
 import { claimTask, countTaskFailure, lockTask, type Task } from '../db/task-repository.ts';
 import type { JournalEntry, StepError } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { stepError } from '../domain/step-error.ts';
 import type { RetryPolicy } from '../domain/step-kind.ts';
 import { advance, type Driven, driveOn } from './advance.ts';
-import {
-  type Assignment,
-  ask,
-  type Control,
-  driverScope,
-  isTriedAgain,
-  type Performing,
-  stepError,
-} from './perform.ts';
+import { type Assignment, ask, type Control, driverScope, isTriedAgain, type Performing } from './perform.ts';
 import { lockRun, staleDriver } from './run.ts';
 
 /** Attempts that died with their process, before the step is given up: it may be what kills the process. */

@@ -13,8 +13,9 @@ import { afterUndo } from '../domain/fold-effects.ts';
 import type { JournalEntry, Visit } from '../domain/journal.ts';
 import { visitKey } from '../domain/path.ts';
 import { effectKey } from '../domain/scope.ts';
+import { stepError } from '../domain/step-error.ts';
 import { advance, type Driven, driveOn } from './advance.ts';
-import { type Assignment, attemptWithin, type Control, driverScope, type Performing, stepError } from './perform.ts';
+import { type Assignment, attemptWithin, type Control, driverScope, type Performing } from './perform.ts';
 import { lockRun, type Run, staleDriver } from './run.ts';
 
 interface Claimed {

@@ -5,7 +5,6 @@ import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Instance } from '../db/instance-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { MAX_STEP_BYTES } from '../domain/enter.ts';
-import type { StepError } from '../domain/journal.ts';
 import { type JsonObject, sizeOf } from '../domain/json.ts';
 import type { RetryPolicy } from '../domain/step-kind.ts';
 import type { Meters } from '../metrics.ts';
@@ -105,12 +104,6 @@ export async function ask(performing: Performing, question: Question, cancel: Ab
 /** Whether a failed attempt at a step is followed by another one, as long as there are some left. */
 export function isTriedAgain({ on, except = [] }: RetryPolicy, { code, reason }: AppError): boolean {
   return (on?.includes(reason) ?? retryable(code)) && !except.includes(reason);
-}
-
-/** What went wrong, as the journal says it. */
-export function stepError(failure: unknown): StepError & { readonly error: AppError } {
-  const error = toAppError(failure);
-  return { reason: error.reason, message: error.message, error };
 }
 
 /** The grant's owner may be gone, locked, or may have lost the right: then nobody may go on with the run. */

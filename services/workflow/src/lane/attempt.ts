@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { retryable } from '@flotilla/errors';
-import { ask, isTriedAgain, type Performing, stepError } from '../commands/perform.ts';
+import { ask, isTriedAgain, type Performing } from '../commands/perform.ts';
 import { asStored } from '../db/json-column.ts';
 import type { StepAction } from '../domain/action.ts';
 import { stepOf } from '../domain/definition.ts';
@@ -9,6 +9,7 @@ import type { StepOutcome } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { visitKey } from '../domain/path.ts';
 import { effectKey } from '../domain/scope.ts';
+import { stepError } from '../domain/step-error.ts';
 import type { HeldRun, TriedStep } from './held-run.ts';
 
 /** How a step went in a lane: it has its outcome, or somebody else has to go on with it. */

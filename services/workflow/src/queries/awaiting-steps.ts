@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Arrival } from '@flotilla/events';
 import type { Database, TransactionScope } from '@flotilla/postgres';
-import { stepError } from '../commands/perform.ts';
 import { type FoundWait, findEventWaits, keyFields } from '../db/event-wait-repository.ts';
 import type { Schema } from '../db/schema.ts';
 import { isRecent } from '../domain/event-age.ts';
 import { type EventConditions, hashAt } from '../domain/event-wait.ts';
 import type { Outcome } from '../domain/journal.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { stepError } from '../domain/step-error.ts';
 
 /** An event of the tenant. */
 export interface CameEvent {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { create, type DescMethod, toBinary } from '@bufbuild/protobuf';
 import { AppError } from '@flotilla/errors';
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import { abortAfter } from './abort-after.ts';
 import { untilAborted } from './call-runner.ts';
 
 /**
@@ -15,11 +16,8 @@ export async function writeStream(
   callSignal: AbortSignal,
   idleMs: number,
 ): Promise<void> {
-  const idle = new AbortController();
-  const timer = setTimeout(() => {
-    idle.abort(new AppError('deadline_exceeded', 'STREAM_IDLE', `Nothing moved on the stream for ${idleMs} ms.`));
-  }, idleMs);
-  const signal = AbortSignal.any([callSignal, idle.signal]);
+  const tooIdle = () => new AppError('deadline_exceeded', 'STREAM_IDLE', `Nothing moved on the stream for ${idleMs} ms.`);
+  const { signal, restart, clear } = abortAfter(callSignal, idleMs, tooIdle);
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -29,10 +27,10 @@ export async function writeStream(
       if (!stream.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))) {
         await untilAborted(signal, once(stream, 'drain'));
       }
-      timer.refresh();
+      restart();
     }
   } finally {
-    clearTimeout(timer);
+    clear();
     // Not awaited: a generator that hangs in its own `await` would keep the caller waiting.
     iterator.return?.().then(undefined, () => undefined);
   }

@@ -35,7 +35,9 @@ export async function* followExecution(
   while (!call.signal.aborted) {
     // Ask to be woken before looking, or news between the two would be missed.
     const change = new AbortController();
-    const woken = runs.nextChange(id, lookEveryMs, AbortSignal.any([call.signal, change.signal]));
+    const end = () => change.abort(call.signal.reason);
+    call.signal.addEventListener('abort', end, { once: true });
+    const woken = runs.nextChange(id, lookEveryMs, change.signal);
     try {
       const { finished, news, lastCursor } = await db.read(call, (tx) => look(tx, id, cursor));
       for (const item of news) {
@@ -49,6 +51,7 @@ export async function* followExecution(
       }
       if (news.length === 0) await woken;
     } finally {
+      call.signal.removeEventListener('abort', end);
       change.abort();
     }
   }

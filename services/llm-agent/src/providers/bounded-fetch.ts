@@ -1,4 +1,4 @@
-import { abortAfter } from './abort-after.ts';
+import { abortAfter } from '@flotilla/grpc';
 
 export class ResponseTooLarge extends Error {
   constructor(limit: number) {

@@ -1,5 +1,5 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from '@ai-sdk/provider';
-import { abortAfter } from './abort-after.ts';
+import { abortAfter } from '@flotilla/grpc';
 import { ResponseTooLarge } from './bounded-fetch.ts';
 import { type AnswerPart, type ModelCall, type ModelProvider, ProviderFailure } from './model-provider.ts';
 import { incomplete, noAnswer, toFailure } from './provider-failure.ts';

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { abortAfter } from '@flotilla/grpc';
 import type { Logger } from '@flotilla/observability';
 import type { Database } from '@flotilla/postgres';
 import { type SettleAttempt, settleAttempt } from '../commands/settle-attempt.ts';
@@ -75,10 +76,10 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     const traced = lease.traceparent === '' ? {} : { traceparent: lease.traceparent };
     const scope = { tenantId: lease.tenantId, actor, ...traced };
     // A little before the lease ends, so that two workers do not send at the same time.
-    const signal = AbortSignal.any([AbortSignal.timeout(leaseMs * 0.8), cutOff.signal]);
+    const { signal, clear } = abortAfter(cutOff.signal, leaseMs * 0.8, () => new Error('The lease is about to end.'));
     const notification = await db.inTenant(scope, (tx) => findLeased(tx, lease));
-    if (notification === undefined) return;
-    const attempt = await attemptTo(notification, signal);
+    if (notification === undefined) return clear();
+    const attempt = await attemptTo(notification, signal).finally(clear);
     await db.inTenant(scope, (tx) => settleAttempt(settling, tx, lease, attempt));
     meters.attempts.inc({ channel: notification.channel, result: attempt.result });
     if (attempt.result !== 'sent' && attempt.result !== 'delivered') {

@@ -1,5 +1,5 @@
 import { AppError, retryable, toAppError } from '@flotilla/errors';
-import { withCausation } from '@flotilla/grpc';
+import { abortAfter, withCausation } from '@flotilla/grpc';
 import { withTraceparent } from '@flotilla/observability';
 import type { Database, TransactionScope } from '@flotilla/postgres';
 import type { Instance } from '../db/instance-repository.ts';
@@ -59,15 +59,11 @@ export function attemptWithin<T>(
   },
   work: (limits: Pick<Attempt, 'signal' | 'timeoutMs'>) => Promise<T>,
 ): Promise<T> {
-  const late = new AbortController();
-  const timer = setTimeout(
-    () => late.abort(new AppError('deadline_exceeded', 'STEP_TIMED_OUT', 'The step took longer than it may.')),
-    place.timeoutMs,
-  );
-  const signal = AbortSignal.any([place.cancel, late.signal]);
+  const tooLate = () => new AppError('deadline_exceeded', 'STEP_TIMED_OUT', 'The step took longer than it may.');
+  const limit = abortAfter(place.cancel, place.timeoutMs, tooLate);
   return withTraceparent(place.traceparent, place.spanName, () =>
-    withCausation(place.causationDepth, () => work({ signal, timeoutMs: place.timeoutMs })),
-  ).finally(() => clearTimeout(timer));
+    withCausation(place.causationDepth, () => work({ signal: limit.signal, timeoutMs: place.timeoutMs })),
+  ).finally(limit.clear);
 }
 
 /** One visit of a step that asks the outside. */

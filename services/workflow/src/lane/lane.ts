@@ -57,7 +57,7 @@ interface Held {
   readonly reference: UnderDriver;
   readonly driving: Driving;
   /** By this process's clock. */
-  leaseEndsAt: number;
+  readonly lease: { endsAt: number };
   readonly run: HeldRun;
 }
 
@@ -86,7 +86,8 @@ export function createLane(
 
   function drive(place: Place, begun: Omit<HeldRun, 'isOver'>): void {
     const enteredAt = performance.now();
-    const run: HeldRun = { ...begun, isOver: () => performance.now() >= entry.leaseEndsAt };
+    const lease = { endsAt: enteredAt + leaseMs };
+    const run: HeldRun = { ...begun, isOver: () => performance.now() >= lease.endsAt };
     const road = {
       moves,
       attempt: (of: HeldRun, action: Parameters<typeof attemptInLane>[2], signal: AbortSignal) =>
@@ -98,15 +99,9 @@ export function createLane(
       isOver: run.isOver,
       isStopped: () => stopped,
     };
-    const entry: Held = {
-      run,
-      reference: { tenantId: run.tenantId, instanceId: run.instanceId, epoch: run.epoch },
-      leaseEndsAt: enteredAt + leaseMs,
-      get driving() {
-        return driving;
-      },
-    };
+    const reference = { tenantId: run.tenantId, instanceId: run.instanceId, epoch: run.epoch };
     const driving = driveRun(road, run);
+    const entry: Held = { run, reference, driving, lease };
     held.set(run.instanceId, entry);
     track(
       driving.departed
@@ -145,13 +140,13 @@ export function createLane(
   async function renew(): Promise<void> {
     const askedAt = performance.now();
     // Most runs are through long before.
-    const due = [...held.values()].filter(({ leaseEndsAt }) => leaseEndsAt - askedAt < (leaseMs * 2) / 3 + 1);
+    const due = [...held.values()].filter(({ lease }) => lease.endsAt - askedAt < (leaseMs * 2) / 3 + 1);
     if (due.length === 0) return;
     const references = due.map(({ reference }) => reference);
     const lengths = await db.withoutTenant((tx) => renewLeases(tx, references, leaseMs));
     for (const entry of due) {
       const length = lengths.get(entry.reference.instanceId);
-      entry.leaseEndsAt = length === undefined ? 0 : askedAt + leaseMs;
+      entry.lease.endsAt = length === undefined ? 0 : askedAt + leaseMs;
       // A command in another process may have written the journal; or the run was taken away.
       if (length === undefined || length > entry.run.run.instance.journalLength) entry.driving.poke();
     }

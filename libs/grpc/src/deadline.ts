@@ -1,13 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError } from '@flotilla/errors';
 
-const current = new AsyncLocalStorage<Date>();
+const current = new AsyncLocalStorage<Date | undefined>();
 const marginMs = 20;
 
 /** Runs `work` so that every remote call made inside it ends before `deadline`. Nested deadlines only shrink. */
 export function withDeadline<T>(deadline: Date, work: () => T): T {
   const outer = current.getStore();
   return current.run(outer !== undefined && outer < deadline ? outer : deadline, work);
+}
+
+/** Runs `work` that begins in a call and outlives it: what it asks of others has time of its own. */
+export function withoutDeadline<T>(work: () => T): T {
+  return current.run(undefined, work);
 }
 
 /** Milliseconds that a remote call may take: what it asks for, or what is left of the call that it serves. Throws when nothing is left. */

@@ -2,7 +2,7 @@ export { type AbortAfter, abortAfter } from './abort-after.ts';
 export { anonymous, type Call, type IdempotencyScope, type Principal, type PrincipalVerifier } from './call.ts';
 export { currentCausation, parseCausation, withCausation } from './causation.ts';
 export { type CallOptions, createGrpcClient, type GrpcClient, type GrpcClientOptions } from './client.ts';
-export { remainingMs, withDeadline } from './deadline.ts';
+export { remainingMs, withDeadline, withoutDeadline } from './deadline.ts';
 export { idempotencyScope } from './idempotency.ts';
 export {
   implement,

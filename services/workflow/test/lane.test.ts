@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { InstanceStatus, TaskStatus } from '@flotilla/contracts/workflow';
 import { eventually, tenant, testTemporalAddress } from '@flotilla/testing';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drivers, inputFor, startWorkflow, verbs, type WorkflowHarness } from './harness.ts';
+import { wellScript } from './neighbours.ts';
 import { quickWatch } from './release-watch.ts';
 
 let fleet: WorkflowHarness;
@@ -64,6 +66,22 @@ test('a run that nothing makes wait never meets Temporal, and leaves the same jo
        union all select event_seq, type from outbox_sent where aggregate_id = '${id}' order by event_seq`,
     );
   expect(await eventsOf(inLane)).toEqual(await eventsOf(atTemporal));
+});
+
+test('a run has time of its own: the deadline of the call that started it is none of its steps', async () => {
+  const tell = (id: string) => ({ id, kind: 'notification', templateId: '${input.templateId}' });
+  const workflowId = await fleet.activate({ steps: [{ ...tell('first'), next: 'second' }, tell('second')] });
+  fleet.neighbours.script = { ...fleet.neighbours.script, send: () => delay(1_500) };
+  const input = inputFor(fleet.tracker.url);
+  const { id } = await fleet.instances.startInstance({ workflowId, input }, { deadlineMs: 1_000 });
+  await fleet.ended(id);
+  fleet.neighbours.script = wellScript();
+  const { tasks } = await fleet.instances.listTasks({ instanceId: id });
+  expect(tasks.map(({ stepId, attempts }) => [stepId, attempts])).toEqual([
+    ['first', 1],
+    ['second', 1],
+  ]);
+  expect(await driverOf(id)).toBe('lane 1');
 });
 
 test('a step that has to wait before its next attempt takes its run to Temporal, where its attempts count on', async () => {

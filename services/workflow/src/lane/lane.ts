@@ -1,3 +1,4 @@
+import { withoutDeadline } from '@flotilla/grpc';
 import type { Logger } from '@flotilla/observability';
 import { driverScope, type Performing } from '../commands/perform.ts';
 import { beginsShort } from '../commands/start-instance.ts';
@@ -100,7 +101,8 @@ export function createLane(
       isStopped: () => stopped,
     };
     const reference = { tenantId: run.tenantId, instanceId: run.instanceId, epoch: run.epoch };
-    const driving = driveRun(road, run);
+    // Whoever started it, or made room for it, has a deadline. The run has not.
+    const driving = withoutDeadline(() => driveRun(road, run));
     const entry: Held = { run, reference, driving, lease };
     held.set(run.instanceId, entry);
     track(

@@ -1,6 +1,6 @@
 import type { GrantService } from '@flotilla/contracts/identity';
 import { retryable, toAppError } from '@flotilla/errors';
-import type { GrpcClient } from '@flotilla/grpc';
+import { type GrpcClient, withoutDeadline } from '@flotilla/grpc';
 
 /** Somebody to act for later. */
 export interface Subject {
@@ -56,6 +56,7 @@ export function createGatheredGrants(needs: {
       if (others !== undefined) return void others.push(wish);
       const wishes = [wish];
       waiting.set(subject.token, wishes);
-      void drain(subject, wishes);
+      // Those that come meanwhile may have more time than the first one.
+      void withoutDeadline(() => drain(subject, wishes));
     });
 }

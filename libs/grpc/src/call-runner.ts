@@ -108,7 +108,7 @@ export async function runCall(
   let error: AppError | undefined;
   try {
     await withTraceparent(textOf(surface.metadata, 'traceparent'), name, () =>
-      withCausation(causationDepth, () => withDeadline(deadline, () => untilAborted(controller.signal, work()))),
+      withCausation(causationDepth, () => untilAborted(controller.signal, withDeadline(deadline, work))),
     );
   } catch (failure) {
     error = toAppError(failure);

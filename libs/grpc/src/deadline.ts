@@ -1,24 +1,38 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { AppError } from '@flotilla/errors';
 
-const current = new AsyncLocalStorage<Date | undefined>();
-const marginMs = 20;
-
-/** Runs `work` so that every remote call made inside it ends before `deadline`. Nested deadlines only shrink. */
-export function withDeadline<T>(deadline: Date, work: () => T): T {
-  const outer = current.getStore();
-  return current.run(outer !== undefined && outer < deadline ? outer : deadline, work);
+/** The time of a call that is being served. */
+interface Limit {
+  readonly deadline: Date;
+  /** The call is answered: what it left behind goes on for as long as it wants. */
+  isOver: boolean;
 }
 
-/** Runs `work` that begins in a call and outlives it: what it asks of others has time of its own. */
+const current = new AsyncLocalStorage<Limit | undefined>();
+const marginMs = 20;
+
+/** Runs `work` so that every remote call made inside it ends before `deadline`, until `work` ends. Nested deadlines only shrink. */
+export async function withDeadline<T>(deadline: Date, work: () => Promise<T>): Promise<T> {
+  const outer = current.getStore();
+  const isWithin = outer !== undefined && !outer.isOver && outer.deadline < deadline;
+  const limit: Limit = { deadline: isWithin ? outer.deadline : deadline, isOver: false };
+  try {
+    return await current.run(limit, work);
+  } finally {
+    limit.isOver = true;
+  }
+}
+
+/** Runs `work` that begins in a call and is not its alone, or outlives it: what it asks of others has time of its own. */
 export function withoutDeadline<T>(work: () => T): T {
   return current.run(undefined, work);
 }
 
 /** Milliseconds that a remote call may take: what it asks for, or what is left of the call that it serves. Throws when nothing is left. */
 export function remainingMs(wishedMs: number): number {
-  const deadline = current.getStore();
-  const leftMs = deadline === undefined ? wishedMs : Math.min(wishedMs, deadline.getTime() - Date.now() - marginMs);
+  const limit = current.getStore();
+  if (limit === undefined || limit.isOver) return wishedMs;
+  const leftMs = Math.min(wishedMs, limit.deadline.getTime() - Date.now() - marginMs);
   if (leftMs <= 0) throw deadlineExceeded();
   return leftMs;
 }

@@ -40,6 +40,33 @@ test('a deadline shrinks from call to call, and nothing is called when it has pa
   expect(leftMs).toHaveLength(2);
 });
 
+test('what a handler leaves behind when it has answered has time of its own; what it still does itself has not', async () => {
+  const token = await tokenFor({ permissions });
+  const inner = await startServer([partly(UserService, { getUser: async () => ({ id }) })]);
+  const innerUsers = inner.clientOf(UserService, token);
+  const outcomes = new Map<string, Promise<unknown>>();
+  const later = () => pause(300).then(() => innerUsers.getUser({ id }));
+  const outer = await startServer([
+    partly(UserService, {
+      getUser: async () => {
+        outcomes.set('left behind', later());
+        return { id };
+      },
+      listUsers: async () => {
+        const late = later();
+        outcomes.set('too late', late);
+        await late;
+        return {};
+      },
+    }),
+  ]);
+  const users = outer.clientOf(UserService, token);
+  await users.getUser({ id }, { deadlineMs: 200 });
+  await expect(users.listUsers({}, { deadlineMs: 200 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  expect(await outcomes.get('left behind')).toMatchObject({ id });
+  await expect(outcomes.get('too late')).rejects.toMatchObject({ code: 'deadline_exceeded' });
+});
+
 test('a call without a deadline gets the default one, and a handler that ignores its signal keeps nobody waiting', async () => {
   const { clientOf } = await startServer([partly(UserService, { getUser: () => new Promise(() => undefined) })], {
     defaultDeadlineMs: 150,

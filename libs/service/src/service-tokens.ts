@@ -1,6 +1,6 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { type ExchangeTokenResponse, TokenService } from '@flotilla/contracts/identity';
-import { createGrpcClient, type GrpcClient } from '@flotilla/grpc';
+import { createGrpcClient, type GrpcClient, withoutDeadline } from '@flotilla/grpc';
 import type { Metrics } from '@flotilla/observability';
 
 /** What {@link createServiceTokens} needs. */
@@ -49,7 +49,8 @@ export function createServiceTokens(options: ServiceTokensOptions): ServiceToken
     const known = tokens.get(key);
     if (known !== undefined && Date.now() < known.usableUntil) return known.token;
     tokens.delete(key);
-    const reply = exchange();
+    // Others wait for the same answer, who may have more time.
+    const reply = withoutDeadline(exchange);
     const token = reply.then(
       (exchanged) => {
         const endsAt = exchanged.expireTime === undefined ? 0 : timestampDate(exchanged.expireTime).getTime();

@@ -4,18 +4,27 @@ export interface Pace {
   allowed(): number;
 }
 
-/** Measured by `bench fairness`: with more than twice as many a queue is worked off half as fast again, and others wait half as long again. */
-const LEAST_AMONG_OTHERS = 6;
-const LEAST_ALONE = 16;
+interface Terms {
+  /** Runs that it holds at least. */
+  readonly least: number;
+  /** So many more at a time. */
+  readonly step: number;
+  /** Of its time, the event loop may be at work. */
+  readonly busy: number;
+}
+
+const ALONE: Terms = { least: 16, step: 4, busy: 0.8 };
+/**
+ * Measured by `bench fairness`: a queue is worked off half as fast as it could be, and a run of somebody else begins nearly as
+ * soon as in a lane with nothing to do. Close to its limit the event loop makes every hop of that run wait for others' work.
+ */
+const AMONG_OTHERS: Terms = { least: 2, step: 1, busy: 0.65 };
 const ADJUST_EVERY_MS = 50;
-const STEP = 4;
-/** Of its time, the event loop is at work. */
-const BUSY = 0.8;
 
 /**
  * More runs at once than this process gets through only make everybody wait longer, a tenant with a single run too. So a lane
  * that is busy takes half as many from the queue, and a few more as soon as it is not. Runs that do little but wait for their
- * steps fill it. Where one tenant has been alone in the lane for long, there is nobody who would wait.
+ * steps fill it. Where several tenants come, a third of its time is left free for those who have nothing in the queue.
  */
 export function createPace(needs: {
   readonly most: number;
@@ -31,8 +40,9 @@ export function createPace(needs: {
     allowed() {
       if (now() - adjustedAt < ADJUST_EVERY_MS) return allowed;
       adjustedAt = now();
-      const least = Math.min(isShared() ? LEAST_AMONG_OTHERS : LEAST_ALONE, most);
-      allowed = utilization() > BUSY ? Math.max(least, Math.floor(allowed / 2)) : Math.min(most, allowed + STEP);
+      const { least, step, busy } = isShared() ? AMONG_OTHERS : ALONE;
+      allowed =
+        utilization() > busy ? Math.max(Math.min(least, most), Math.floor(allowed / 2)) : Math.min(most, allowed + step);
       return allowed;
     },
   };

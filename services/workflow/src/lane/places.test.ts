@@ -10,8 +10,8 @@ test('a lane is shared for a while after runs of another tenant began there', ()
   expect(places.isShared()).toBe(false);
   places.take('b').release();
   expect(places.isShared()).toBe(true);
-  now = 599_999;
+  now = 59_999;
   expect(places.isShared()).toBe(true);
-  now = 600_000;
+  now = 60_000;
   expect(places.isShared()).toBe(false);
 });

@@ -9,7 +9,7 @@ export interface Place {
 const SHARE = 0.75;
 
 /** A tenant that was not here for so long is not expected. */
-const LATELY_MS = 600_000;
+const LATELY_MS = 60_000;
 
 /** Counts who is in a lane. */
 export interface Places {

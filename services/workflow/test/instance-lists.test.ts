@@ -23,14 +23,15 @@ beforeAll(async () => {
       version as (insert into workflow_versions (id, tenant_id, workflow_id, version, definition, created_by)
         select gen_random_uuid(), $1, id, 1, '{}', $1 from workflow returning workflow_id)
       insert into workflow_instances (id, tenant_id, workflow_id, workflow_version, workflow_slug, status, error_reason, input, output,
-        steps_total, traceparent, grant_id, created_by, created_at, completed_at, settled_at)
+        steps_total, traceparent, grant_id, created_by, created_at, completed_at, settled_at, tags)
       select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, $1, workflow_id, 1, 'w',
         case when n > $3 then 'completed' when n % 2 = 0 then 'failed' else 'cancelled' end,
-        case when n > $3 then null else 'WHY' end, '{}', '{}', 1, '', gen_random_uuid(), $1, now(), now(), now()
+        case when n > $3 then null else 'WHY' end, '{}', '{}', 1, '', gen_random_uuid(), $1, now(), now(), now(),
+        case when n <= $3 then array['rare', 'old'] when n % 4 = 0 then array['often'] else '{}' end
       from version, generate_series(1, $2::integer) n`,
     [tenantId, runs, rare],
   );
-  await database.query('analyze workflow_instances');
+  await database.query('analyze workflow_instances, workflow_instance_tags');
   db = createDatabase<Schema>({
     url: database.appUrl,
     maxConnections: 1,
@@ -54,8 +55,8 @@ const anyRun: InstanceFilter = {
 };
 
 const rowsRead = async (tx: ReadTx<Schema>) => {
-  const { rows } = await sql<{ rows: number }>`select (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as rows
-    from pg_stat_xact_user_tables where relname = 'workflow_instances'`.execute(tx);
+  const { rows } = await sql<{ rows: number }>`select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as rows
+    from pg_stat_xact_user_tables where relname in ('workflow_instances', 'workflow_instance_tags')`.execute(tx);
   return rows[0]?.rows ?? 0;
 };
 
@@ -74,4 +75,29 @@ test('a list of runs that did not succeed looks at these alone', async () => {
   const jobs = await looking((tx) => listJobs(tx, { status: 'cancelled', createdBy: '', cursor: undefined, limit }));
   expect(jobs.listed).toHaveLength(limit);
   expect(jobs.looked).toBeLessThanOrEqual(rare);
+});
+
+test('a list of runs with a tag looks at a page of them, however many runs there are with it or without it', async () => {
+  const count = async () =>
+    (await database.query<{ n: number }>('select count(*)::integer as n from workflow_instance_tags'))[0]?.n;
+  expect(await count()).toBe(2 * rare + (runs - rare) / 4);
+  // What comes again and again is planned once for any values: by the tenth time, if at all.
+  for (let time = 0; time < 10; time += 1) {
+    for (const tag of ['rare', 'often']) {
+      let cursor: { id: string } | undefined;
+      for (let page = 0; page < rare / limit; page += 1) {
+        const { listed, looked } = await looking((tx) => listInstances(tx, { ...anyRun, tag, cursor, limit }));
+        expect(listed.map(({ tags }) => tags.includes(tag))).toEqual(Array(limit).fill(true));
+        expect(looked).toBeLessThanOrEqual(2 * limit);
+        cursor = { id: listed.at(-1)?.id ?? '' };
+      }
+    }
+  }
+  const narrowed = { ...anyRun, tag: 'rare', status: 'failed', createdBy: tenantId, createdFrom: new Date(0) } as const;
+  const found = await looking((tx) =>
+    listInstances(tx, { ...narrowed, createdBefore: new Date(Date.now() + 60_000), cursor: undefined, limit }),
+  );
+  expect(found.listed.map(({ status }) => status)).toEqual(Array(limit).fill('failed'));
+  await database.query('delete from workflow_instances');
+  expect(await count()).toBe(0);
 });

@@ -145,6 +145,12 @@ export interface WorkflowFirings {
   trace_id: GeneratedAlways<string | null>;
 }
 
+export interface WorkflowInstanceTags {
+  tenant_id: string;
+  tag: string;
+  instance_id: string;
+}
+
 export interface WorkflowInstances {
   id: string;
   tenant_id: string;
@@ -334,6 +340,7 @@ export interface Schema {
   workflow_agent_cache: WorkflowAgentCache;
   workflow_event_waits: WorkflowEventWaits;
   workflow_firings: WorkflowFirings;
+  workflow_instance_tags: WorkflowInstanceTags;
   workflow_instances: WorkflowInstances;
   workflow_journal: WorkflowJournal;
   workflow_payloads: WorkflowPayloads;

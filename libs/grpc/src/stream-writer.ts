@@ -16,7 +16,8 @@ export async function writeStream(
   callSignal: AbortSignal,
   idleMs: number,
 ): Promise<void> {
-  const tooIdle = () => new AppError('deadline_exceeded', 'STREAM_IDLE', `Nothing moved on the stream for ${idleMs} ms.`);
+  const tooIdle = () =>
+    new AppError('deadline_exceeded', 'STREAM_IDLE', `Nothing moved on the stream for ${idleMs} ms.`);
   const { signal, restart, clear } = abortAfter(callSignal, idleMs, tooIdle);
   const iterator = messages[Symbol.asyncIterator]();
   try {

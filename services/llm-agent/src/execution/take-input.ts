@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { InputFile, InputPart as InputPartMessage } from '@flotilla/contracts/agent';
 import { AppError } from '@flotilla/errors';
+import { abortAfter } from '@flotilla/grpc';
 import { checkTarget, isAllowedByName } from '@flotilla/outbound';
 import { atPart, type GivenInput, type InputPart, looksLike, noInput, toMediaType } from '../domain/input.ts';
-import { abortAfter } from '@flotilla/grpc';
 
 /** Takes parts in as they were given; files that are elsewhere are read. Refuses what is not what it is said to be. */
 export type TakeInput = (parts: readonly InputPartMessage[], signal: AbortSignal) => Promise<GivenInput>;

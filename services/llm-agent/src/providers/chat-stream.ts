@@ -6,8 +6,8 @@ import type {
   LanguageModelV4FinishReason,
   LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
-import { type Dispatcher, request } from 'undici';
 import { type AbortAfter, abortAfter } from '@flotilla/grpc';
+import { type Dispatcher, request } from 'undici';
 import { type FetchBounds, ProviderSilent, Redirected, ResponseTooLarge, wireLimit } from './bounded-fetch.ts';
 import { eventData } from './event-stream.ts';
 import { ofStatus } from './provider-failure.ts';

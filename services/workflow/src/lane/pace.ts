@@ -42,7 +42,9 @@ export function createPace(needs: {
       adjustedAt = now();
       const { least, step, busy } = isShared() ? AMONG_OTHERS : ALONE;
       allowed =
-        utilization() > busy ? Math.max(Math.min(least, most), Math.floor(allowed / 2)) : Math.min(most, allowed + step);
+        utilization() > busy
+          ? Math.max(Math.min(least, most), Math.floor(allowed / 2))
+          : Math.min(most, allowed + step);
       return allowed;
     },
   };

@@ -77,13 +77,17 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
     const scope = { tenantId: lease.tenantId, actor, ...traced };
     // A little before the lease ends, so that two workers do not send at the same time.
     const { signal, clear } = abortAfter(cutOff.signal, leaseMs * 0.8, () => new Error('The lease is about to end.'));
-    const notification = await db.inTenant(scope, (tx) => findLeased(tx, lease));
-    if (notification === undefined) return clear();
-    const attempt = await attemptTo(notification, signal).finally(clear);
-    await db.inTenant(scope, (tx) => settleAttempt(settling, tx, lease, attempt));
-    meters.attempts.inc({ channel: notification.channel, result: attempt.result });
-    if (attempt.result !== 'sent' && attempt.result !== 'delivered') {
-      log.info({ notificationId: notification.id, result: attempt.result }, 'a notification was not taken');
+    try {
+      const notification = await db.inTenant(scope, (tx) => findLeased(tx, lease));
+      if (notification === undefined) return;
+      const attempt = await attemptTo(notification, signal);
+      await db.inTenant(scope, (tx) => settleAttempt(settling, tx, lease, attempt));
+      meters.attempts.inc({ channel: notification.channel, result: attempt.result });
+      if (attempt.result !== 'sent' && attempt.result !== 'delivered') {
+        log.info({ notificationId: notification.id, result: attempt.result }, 'a notification was not taken');
+      }
+    } finally {
+      clear();
     }
   }
 
